@@ -1,0 +1,93 @@
+import type { OutgoingHttpHeaders } from 'node:http';
+import { slot } from '../internal/exchange.ts';
+import type { NodeExchange, NodeResponse } from './exchange.ts';
+
+export type WriteHead = (status: number, reason?: unknown, headers?: unknown) => NodeResponse;
+
+/** What a hooked response carries: two own properties, the same functions for every response, no closure. */
+interface Hooked {
+  [slot]?: NodeExchange;
+  writeHead: WriteHead;
+}
+
+/** Makes the response tell its exchange of the head and of the end. */
+export function hook(x: NodeExchange): void {
+  const res = x.res as unknown as Hooked;
+  x.nativeWriteHead = res.writeHead;
+  res[slot] = x;
+  res.writeHead = writeHead;
+  x.res.on('close', closed);
+}
+
+function closed(this: NodeResponse): void {
+  (this as unknown as Hooked)[slot]?.closed();
+}
+
+function writeHead(this: NodeResponse, status: number, reason?: unknown, headers?: unknown): NodeResponse {
+  const x = (this as unknown as Hooked)[slot] as NodeExchange;
+  if (x.appended === undefined && !x.tapped) {
+    x.nativeWriteHead?.call(this, status, reason, headers);
+    x.headSent(status);
+    return this;
+  }
+  // Node keeps headers given here out of `getHeaders()`, where taps and appended lines must see them.
+  const given = headers ?? reason;
+  this.statusCode = status;
+  if (typeof reason === 'string' && x.req.httpVersionMajor < 2) this.statusMessage = reason;
+  if (typeof given === 'object' && given !== null) setAll(this, given);
+  if (x.tapped && !x.nodeBody.passing && x.nodeBody.headed()) return this;
+  sendHead(x);
+  return this;
+}
+
+/** Sends the head as it stands on the response, with the lines that policies appended. */
+function sendHead(x: NodeExchange): void {
+  const { res, appended } = x;
+  if (appended !== undefined) {
+    x.appended = undefined;
+    for (let i = 0; i < appended.length; i += 2)
+      appendTo(res, appended[i] as string, appended[i + 1] as string);
+  }
+  x.nativeWriteHead?.call(res, res.statusCode);
+  x.headSent(res.statusCode);
+}
+
+/** Adds a line to a header, beside those it has. */
+function appendTo(res: NodeResponse, name: string, value: string): void {
+  const before = res.getHeader(name);
+  if (before === undefined) res.setHeader(name, value);
+  else res.setHeader(name, [...(Array.isArray(before) ? before : [String(before)]), value]);
+}
+
+/** Sets headers in any of the forms that `writeHead` takes: an object, a flat list, a list of pairs. */
+function setAll(res: NodeResponse, headers: object): void {
+  if (!Array.isArray(headers)) {
+    for (const [name, value] of Object.entries(headers as OutgoingHttpHeaders)) {
+      if (value !== undefined) res.setHeader(name, value);
+    }
+    return;
+  }
+  setPairs(res, Array.isArray(headers[0]) ? headers.flat() : headers);
+}
+
+/** Sets headers from a flat list: each replaces what stood there before, repeats within the list are kept. */
+export function setPairs(res: NodeResponse, pairs: readonly string[]): void {
+  for (let i = 0; i < pairs.length; i += 2) {
+    const name = pairs[i] as string;
+    let first = true;
+    const values: string[] = [];
+    for (let j = 0; j < pairs.length; j += 2) {
+      if (!sameName(pairs[j] as string, name)) continue;
+      if (j < i) {
+        first = false;
+        break;
+      }
+      values.push(pairs[j + 1] as string);
+    }
+    if (first) res.setHeader(name, values.length === 1 ? (values[0] as string) : values);
+  }
+}
+
+function sameName(a: string, b: string): boolean {
+  return a === b || (a.length === b.length && a.toLowerCase() === b.toLowerCase());
+}

@@ -1,0 +1,95 @@
+import { type ClientRequest, request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { connect } from 'node:http2';
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+  /** False if the connection broke before the body was whole. */
+  readonly complete: boolean;
+}
+
+export interface Ask {
+  readonly method?: string;
+  readonly path?: string;
+  readonly headers?: Record<string, string>;
+  readonly body?: string | Uint8Array;
+  readonly http2?: boolean | undefined;
+}
+
+/** One request on a connection of its own. */
+export function ask(port: number, options: Ask = {}): Promise<Answer> {
+  return options.http2 === true ? ask2(port, options) : ask1(port, options);
+}
+
+function ask1(port: number, { method = 'GET', path = '/hello', headers = {}, body }: Ask): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const req = httpRequest({ port, host: '127.0.0.1', method, path, headers, agent: false }, (res) => {
+      const chunks: Buffer[] = [];
+      res.on('data', (chunk) => chunks.push(chunk));
+      const settle = (): void =>
+        resolve({
+          status: res.statusCode ?? 0,
+          headers: res.headers,
+          body: Buffer.concat(chunks).toString(),
+          complete: res.complete,
+        });
+      res.on('end', settle).on('error', settle);
+    });
+    req.on('error', reject);
+    req.end(body);
+  });
+}
+
+function ask2(port: number, { method = 'GET', path = '/hello', headers = {}, body }: Ask): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const session = connect(`http://127.0.0.1:${port}`);
+    session.on('error', reject);
+    const stream = session.request({ ':method': method, ':path': path, ...headers });
+    const chunks: Buffer[] = [];
+    let head: IncomingHttpHeaders & { ':status'?: number } = {};
+    stream.on('response', (received) => (head = received as typeof head));
+    stream.on('data', (chunk) => chunks.push(chunk));
+    stream.on('error', () => {});
+    stream.on('close', () => {
+      session.close();
+      resolve({
+        status: head[':status'] ?? 0,
+        headers: head,
+        body: Buffer.concat(chunks).toString(),
+        complete: stream.rstCode === 0,
+      });
+    });
+    stream.end(body);
+  });
+}
+
+/** A client that leaves: `when` says after what. */
+export function leave(
+  port: number,
+  path: string,
+  when: Promise<unknown> | 'first byte',
+  http2 = false,
+): void {
+  const gone = (close: () => void): void => {
+    if (when !== 'first byte') void when.then(close);
+  };
+  if (http2) {
+    const session = connect(`http://127.0.0.1:${port}`);
+    session.on('error', () => {});
+    const stream = session.request({ ':path': path });
+    const close = (): void => {
+      stream.close(8);
+      session.close();
+    };
+    stream.on('error', () => {}).on('data', () => when === 'first byte' && close());
+    stream.end();
+    gone(close);
+    return;
+  }
+  const req: ClientRequest = httpRequest({ port, host: '127.0.0.1', path, agent: false }, (res) => {
+    res.on('error', () => {}).on('data', () => when === 'first byte' && req.destroy());
+  });
+  req.on('error', () => {}).end();
+  gone(() => req.destroy());
+}

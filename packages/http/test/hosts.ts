@@ -1,0 +1,298 @@
+import { createServer, type Server } from 'node:http';
+import { createServer as createHttp2Server } from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import { createAdaptorServer } from '@hono/node-server';
+import type { Exchange } from '@weir/core';
+import express5 from 'express';
+// @ts-expect-error -- an alias of Express 4, which carries no types; Express 5's fit what is used here.
+import express4 from 'express4';
+import { Hono } from 'hono';
+import * as express from '../src/express.ts';
+import * as fetch from '../src/fetch.ts';
+import * as hono from '../src/hono.ts';
+import type { HttpOptions, Policies } from '../src/node.ts';
+import * as node from '../src/node.ts';
+
+/** A running server with the routes that the suite asks for. */
+export interface Running extends AsyncDisposable {
+  readonly port: number;
+}
+
+export interface HostUnderTest {
+  readonly name: string;
+  /** Whether the host itself answers what its handler throws, without the headers of policies. */
+  readonly ownErrorPage?: boolean;
+  readonly http2?: boolean;
+  /** Policies in front of all routes; `mounts` are mounted one after the other, as separate middleware. */
+  start(mounts: readonly Policies[], options?: HttpOptions): Promise<Running>;
+}
+
+const encoder = new TextEncoder();
+
+/** Something between node's response and the web's, so that each route is written once for each of the two. */
+function nodeRoutes(
+  req: import('node:http').IncomingMessage,
+  res: import('node:http').ServerResponse,
+): unknown {
+  const path = (req.url ?? '').split('?')[0];
+  switch (path) {
+    case '/hello':
+      res.setHeader('content-type', 'text/plain');
+      return res.end('hello');
+    case '/async':
+      return Promise.resolve().then(() => res.end('hello'));
+    case '/throw':
+      throw new Error('boom');
+    case '/throw-async':
+      return Promise.reject(new Error('boom'));
+    case '/redirect':
+      return res.writeHead(302, { location: '/hello' }).end();
+    case '/empty':
+      return res.writeHead(204).end();
+    case '/unchanged':
+      return res.writeHead(304, { etag: '"a"' }).end();
+    case '/own':
+      return res.writeHead(200, { 'x-shared': 'handler', 'x-own': 'handler' }).end('own');
+    case '/stream':
+      res.writeHead(200, { 'content-type': 'text/event-stream' });
+      for (const chunk of ['a', 'b', 'c']) res.write(chunk);
+      return res.end();
+    case '/drip':
+      res.writeHead(200, { 'content-type': 'text/event-stream' });
+      return res.write('first');
+    case '/hang':
+      return undefined;
+    case '/seen':
+      return res.end(JSON.stringify(req.headers));
+    case '/echo': {
+      const chunks: Buffer[] = [];
+      req.on('data', (chunk) => chunks.push(chunk));
+      return req.on('end', () => res.end(Buffer.concat(chunks)));
+    }
+    default:
+      return res.writeHead(404).end('not here');
+  }
+}
+
+const never = new Promise<never>(() => {});
+
+async function webRoutes(request: Request): Promise<Response> {
+  const { pathname } = new URL(request.url);
+  switch (pathname) {
+    case '/hello':
+    case '/async':
+      return new Response('hello', { headers: { 'content-type': 'text/plain' } });
+    case '/throw':
+    case '/throw-async':
+      throw new Error('boom');
+    case '/redirect':
+      return Response.redirect(new URL('/hello', request.url), 302);
+    case '/empty':
+      return new Response(null, { status: 204 });
+    case '/unchanged':
+      return new Response(null, { status: 304, headers: { etag: '"a"' } });
+    case '/own':
+      return new Response('own', { headers: { 'x-shared': 'handler', 'x-own': 'handler' } });
+    case '/stream':
+      return new Response(streamOf(['a', 'b', 'c'], true), {
+        headers: { 'content-type': 'text/event-stream' },
+      });
+    case '/drip':
+      return new Response(streamOf(['first'], false), { headers: { 'content-type': 'text/event-stream' } });
+    case '/hang':
+      return never;
+    case '/seen':
+      return Response.json(Object.fromEntries(request.headers));
+    case '/echo':
+      return new Response(await request.arrayBuffer());
+    default:
+      return new Response('not here', { status: 404 });
+  }
+}
+
+function streamOf(chunks: readonly string[], close: boolean): ReadableStream {
+  const left = [...chunks];
+  return new ReadableStream({
+    pull(controller) {
+      const chunk = left.shift();
+      if (chunk !== undefined) controller.enqueue(encoder.encode(chunk));
+      else if (close) controller.close();
+      else return never;
+      return undefined;
+    },
+  });
+}
+
+async function listen(server: Server): Promise<Running> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    port: (server.address() as AddressInfo).port,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections?.();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+const quiet: HttpOptions = { onFault: () => {} };
+
+function nodeHandler(mounts: readonly Policies[], options: HttpOptions) {
+  const [first, ...rest] = mounts.map((policies) => node.weir(policies, options));
+  let handler: (req: never, res: never) => unknown = nodeRoutes as never;
+  for (const mount of rest.reverse()) {
+    const inner = handler;
+    handler = ((req: never, res: never) => mount(req, res, () => inner(req, res))) as never;
+  }
+  return first!.wrap(handler as never);
+}
+
+function expressApp(express: typeof express5, mounts: readonly Policies[], options: HttpOptions) {
+  const app = express();
+  app.disable('x-powered-by');
+  for (const policies of mounts) app.use(expressAdapter.weir(policies, options));
+  app.get('/throw-async', (_req, _res, next) => next(new Error('boom')));
+  app.use((req, res) => void nodeRoutes(req, res));
+  // The application's own error page; Express's default prints the stack to stderr.
+  app.use((_error: unknown, _req: unknown, res: import('express').Response, _next: unknown) => {
+    if (!res.headersSent) res.status(500).send('oops');
+  });
+  return app;
+}
+const expressAdapter = express;
+
+function honoApp(mounts: readonly Policies[], options: HttpOptions): Hono {
+  const app = new Hono();
+  for (const policies of mounts) app.use(hono.weir(policies, options));
+  app.all('*', (c) => webRoutes(c.req.raw));
+  app.onError((_error, c) => c.text('oops', 500));
+  return app;
+}
+
+/** A web-standard handler on node:http without any help but ours: what a fetch host does, in a few lines. */
+function serveFetch(handler: (request: Request) => Promise<Response>): Promise<Running> {
+  return listen(
+    createServer(async (req, res) => {
+      const controller = new AbortController();
+      res.on('close', () => {
+        if (!res.writableFinished) controller.abort();
+      });
+      const hasBody = req.method !== 'GET' && req.method !== 'HEAD';
+      const chunks: Buffer[] = [];
+      if (hasBody) for await (const chunk of req) chunks.push(chunk as Buffer);
+      const request = new Request(`http://${req.headers.host}${req.url}`, {
+        method: req.method ?? 'GET',
+        headers: Object.entries(req.headers).map(
+          ([name, value]) => [name, String(value)] as [string, string],
+        ),
+        signal: controller.signal,
+        ...(hasBody ? { body: Buffer.concat(chunks) } : {}),
+      });
+      let response: Response;
+      try {
+        response = await handler(request);
+      } catch {
+        response = new Response('oops', { status: 500 });
+      }
+      if (res.destroyed) return;
+      res.writeHead(response.status, [...response.headers].flat());
+      if (response.body === null || req.method === 'HEAD') {
+        await response.body?.cancel();
+        res.end();
+        return;
+      }
+      const reader = response.body.getReader();
+      res.on('close', () => void reader.cancel().catch(() => {}));
+      try {
+        for (;;) {
+          const { done, value } = await reader.read();
+          if (done) break;
+          res.write(value);
+        }
+        res.end();
+      } catch {
+        res.destroy();
+      }
+    }),
+  );
+}
+
+export const hosts: readonly HostUnderTest[] = [
+  {
+    name: 'node',
+    start: (mounts, options) => listen(createServer(nodeHandler(mounts, { ...quiet, ...options }))),
+  },
+  {
+    name: 'node http2',
+    http2: true,
+    start: (mounts, options) =>
+      listen(createHttp2Server(nodeHandler(mounts, { ...quiet, ...options }) as never) as unknown as Server),
+  },
+  {
+    name: 'express 5',
+    start: (mounts, options) => listen(createServer(expressApp(express5, mounts, { ...quiet, ...options }))),
+  },
+  {
+    name: 'express 4',
+    start: (mounts, options) =>
+      listen(
+        createServer(expressApp(express4 as unknown as typeof express5, mounts, { ...quiet, ...options })),
+      ),
+  },
+  {
+    name: 'hono on node',
+    start: (mounts, options) =>
+      listen(createAdaptorServer({ fetch: honoApp(mounts, { ...quiet, ...options }).fetch }) as Server),
+  },
+  {
+    name: 'hono on fetch',
+    start(mounts, options) {
+      const app = honoApp(mounts, { ...quiet, ...options });
+      return serveFetch(async (request) => app.fetch(request));
+    },
+  },
+  {
+    name: 'fetch',
+    ownErrorPage: true,
+    start(mounts, options) {
+      const [first, ...rest] = mounts.map((policies) => fetch.weir(policies, { ...quiet, ...options }));
+      let handler: (request: Request) => Promise<Response> = webRoutes;
+      for (const mount of rest.reverse()) {
+        const inner = handler;
+        handler = (request) => mount(request, inner);
+      }
+      return serveFetch(first!.wrap(handler));
+    },
+  },
+];
+
+/** A policy that keeps what it saw, for looking at after the response. */
+export function spy(
+  name: string,
+  options: { until?: 'head' | 'end'; enter?: (x: Exchange) => unknown } = {},
+): {
+  name: string;
+  until?: 'head' | 'end';
+  enter: (x: Exchange) => never;
+  outcomes: import('@weir/core').Outcome[];
+  left: () => Promise<import('@weir/core').Outcome>;
+} {
+  const outcomes: import('@weir/core').Outcome[] = [];
+  const waiters: ((outcome: import('@weir/core').Outcome) => void)[] = [];
+  const leave = (outcome: import('@weir/core').Outcome): void => {
+    outcomes.push(outcome);
+    waiters.shift()?.(outcome);
+  };
+  return {
+    name,
+    ...(options.until === undefined ? {} : { until: options.until }),
+    outcomes,
+    left: () =>
+      outcomes.length > 0 ? Promise.resolve(outcomes[0]!) : new Promise((resolve) => waiters.push(resolve)),
+    enter(x) {
+      const result = options.enter?.(x);
+      return (
+        result instanceof Promise ? result.then((value) => value ?? leave) : (result ?? leave)
+      ) as never;
+    },
+  };
+}
