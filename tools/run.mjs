@@ -48,6 +48,11 @@ const tasks = {
       pnpm('exec', 'vitest', 'run', '--coverage'),
     ],
   },
+  pack: {
+    install: withoutCheckTools,
+    alone: ['tools/runtimes'],
+    steps: [build(['--filter', './packages/*']), { command: 'node', args: ['tools/runtimes/pack.mjs'] }],
+  },
   bench: {
     install: withoutCheckTools,
     alone: ['tools/bench'],

@@ -12,11 +12,7 @@ export function knownOptions(options: unknown, allowed: readonly string[], where
   }
   for (const name of Object.keys(options)) {
     if (!allowed.includes(name)) {
-      throw new InvalidOptionError(
-        name,
-        `one of those that ${where} knows (${allowed.join(', ')})`,
-        'an unknown name',
-      );
+      throw new InvalidOptionError(name, `one that ${where} knows (${allowed.join(', ')})`, name);
     }
   }
 }

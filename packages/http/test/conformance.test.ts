@@ -73,7 +73,7 @@ describe.each(hosts)('$name', ({ start, http2, ownErrorPage, name }) => {
       await using server = await start([watch]);
       const answer = await ask(server.port, { http2, path });
       expect(answer.status).toBe(500);
-      if (ownErrorPage !== true) expect(answer.headers['ratelimit']).toBe('"a";r=1');
+      if (ownErrorPage !== true) expect(answer.headers.ratelimit).toBe('"a";r=1');
       expect(await watch.left()).toMatchObject({ status: 500, kind: 'error' });
     },
   );

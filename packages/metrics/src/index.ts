@@ -1,0 +1,2 @@
+export { type CollectOptions, collect } from './collect.ts';
+export { metricsEndpoint } from './endpoint.ts';

@@ -1,0 +1,1 @@
+export { type ProxyOptions, type ProxyPolicy, proxy } from './proxy.ts';
