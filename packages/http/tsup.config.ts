@@ -1,6 +1,6 @@
 import { defineConfig } from 'tsup';
 import { library } from '../../tsup.config.base.ts';
 
-export default defineConfig(
-  library({ node: 'src/node.ts', express: 'src/express.ts', hono: 'src/hono.ts', fetch: 'src/fetch.ts' }),
-);
+const hosts = ['express', 'fastify', 'fetch', 'h3', 'hono', 'koa', 'node'];
+
+export default defineConfig(library(Object.fromEntries(hosts.map((host) => [host, `src/${host}.ts`]))));

@@ -1,9 +1,10 @@
-import type { Exchange, Pairs, Policy, Reply } from '@weir/core';
+import type { Exchange, Policy, Reply } from '@weir/core';
 import type { Context, MiddlewareHandler, Next } from 'hono';
 import { FetchExchange, type Host } from './fetch/exchange.ts';
 import { streamOf } from './fetch/streams.ts';
 import { adapter, required } from './internal/adapter.ts';
 import { discard, type HostExchange, hasBody, isSource, slot } from './internal/exchange.ts';
+import { recordOf } from './internal/pairs.ts';
 import type { Policies } from './internal/policies.ts';
 import { gone, run } from './internal/run.ts';
 import type { HttpOptions, Settings } from './internal/settings.ts';
@@ -137,17 +138,6 @@ function answer(x: HostExchange, c: Context, reply: Reply): Response {
   }
   const data = isSource(body) ? streamOf(body, (error) => (x.error ??= error)) : (body ?? null);
   return c.body(data as string, status as 200, record);
-}
-
-function recordOf(pairs: Pairs): Record<string, string | string[]> {
-  const record: Record<string, string | string[]> = {};
-  for (let i = 0; i < pairs.length; i += 2) {
-    const [name, value] = [pairs[i] as string, pairs[i + 1] as string];
-    const before = record[name];
-    if (before === undefined) record[name] = value;
-    else record[name] = Array.isArray(before) ? [...before, value] : [before, value];
-  }
-  return record;
 }
 
 /** Hono's request keeps headers of its own once somebody has read them. */

@@ -6,10 +6,16 @@ import type { Exchange } from '@weir/core';
 import express5 from 'express';
 // @ts-expect-error -- an alias of Express 4, which carries no types; Express 5's fit what is used here.
 import express4 from 'express4';
+import fastifyApp from 'fastify';
+import { H3, toNodeHandler } from 'h3';
 import { Hono } from 'hono';
+import Koa from 'koa';
 import * as express from '../src/express.ts';
+import * as fastify from '../src/fastify.ts';
 import * as fetch from '../src/fetch.ts';
+import * as h3 from '../src/h3.ts';
 import * as hono from '../src/hono.ts';
+import * as koa from '../src/koa.ts';
 import type { HttpOptions, Policies } from '../src/node.ts';
 import * as node from '../src/node.ts';
 
@@ -168,6 +174,78 @@ function honoApp(mounts: readonly Policies[], options: HttpOptions): Hono {
   return app;
 }
 
+async function fastifyServer(mounts: readonly Policies[], options: HttpOptions): Promise<Running> {
+  const app = fastifyApp();
+  for (const policies of mounts) app.register(fastify.weir(policies as never, options));
+  // Bodies reach the handler as they come; Fastify's own parsers would have read them.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (_request, _payload, done) => done(null));
+  const paths = [
+    'hello',
+    'async',
+    'redirect',
+    'empty',
+    'unchanged',
+    'own',
+    'stream',
+    'drip',
+    'hang',
+    'seen',
+    'echo',
+  ];
+  for (const path of paths) {
+    app.all(`/${path}`, async (request, reply) => {
+      if (path === 'own') return reply.headers({ 'x-shared': 'handler', 'x-own': 'handler' }).send('own');
+      if (path === 'hello' || path === 'async') return 'hello';
+      if (path === 'redirect') return reply.redirect('/hello', 302);
+      reply.hijack();
+      nodeRoutes(request.raw, reply.raw);
+      return undefined;
+    });
+  }
+  app.get('/throw', () => {
+    throw new Error('boom');
+  });
+  app.get('/throw-async', async () => Promise.reject(new Error('boom')));
+  await app.listen({ port: 0, host: '127.0.0.1' });
+  return {
+    port: (app.server.address() as AddressInfo).port,
+    async [Symbol.asyncDispose]() {
+      app.server.closeAllConnections();
+      await app.close();
+    },
+  };
+}
+
+function koaApp(mounts: readonly Policies[], options: HttpOptions): Koa {
+  const app = new Koa();
+  app.silent = true;
+  for (const policies of mounts) app.use(koa.weir(policies as never, options));
+  app.use(async (ctx) => {
+    if (ctx.path.startsWith('/throw')) throw new Error('boom');
+    if (ctx.path === '/own') {
+      ctx.set({ 'x-shared': 'handler', 'x-own': 'handler' });
+      ctx.body = 'own';
+    } else if (ctx.path === '/hello' || ctx.path === '/async') ctx.body = 'hello';
+    else if (ctx.path === '/redirect') ctx.redirect('/hello');
+    else if (ctx.path === '/missing') return;
+    else {
+      ctx.respond = false;
+      nodeRoutes(ctx.req, ctx.res);
+    }
+  });
+  return app;
+}
+
+function h3App(mounts: readonly Policies[], options: HttpOptions): H3 {
+  const app = new H3({ silent: true });
+  for (const policies of mounts) app.use(h3.weir(policies as never, options));
+  app.all('/hello', () => 'hello');
+  app.all('/async', async () => 'hello');
+  app.all('/**', (event) => webRoutes(event.req));
+  return app;
+}
+
 /** A web-standard handler on node:http without any help but ours: what a fetch host does, in a few lines. */
 function serveFetch(handler: (request: Request) => Promise<Response>): Promise<Running> {
   return listen(
@@ -237,6 +315,24 @@ export const hosts: readonly HostUnderTest[] = [
       listen(
         createServer(expressApp(express4 as unknown as typeof express5, mounts, { ...quiet, ...options })),
       ),
+  },
+  { name: 'fastify', start: (mounts, options) => fastifyServer(mounts, { ...quiet, ...options }) },
+  {
+    name: 'koa',
+    start: (mounts, options) => listen(createServer(koaApp(mounts, { ...quiet, ...options }).callback())),
+  },
+  {
+    name: 'h3 on node',
+    start: (mounts, options) =>
+      listen(createServer(toNodeHandler(h3App(mounts, { ...quiet, ...options })) as never)),
+  },
+  {
+    name: 'h3 on fetch',
+    ownErrorPage: true,
+    start(mounts, options) {
+      const app = h3App(mounts, { ...quiet, ...options });
+      return serveFetch(async (request) => app.fetch(request));
+    },
   },
   {
     name: 'hono on node',

@@ -9,6 +9,7 @@ import {
 import { canonicalAddress } from '../internal/address.ts';
 import { type Client, resolveClient } from '../internal/client.ts';
 import { discard, HostExchange, hasBody, isSource, slot } from '../internal/exchange.ts';
+import { headersOf } from '../internal/pairs.ts';
 import type { Settings } from '../internal/settings.ts';
 import { Taps } from '../internal/taps.ts';
 import { sourceOf, streamOf, watched } from './streams.ts';
@@ -223,10 +224,4 @@ export class FetchExchange<Raw = unknown> extends HostExchange<Raw> implements B
 /** The exchange of a request, if a policy runs or ran on it. */
 export function exchangeOnRequest(request: object): FetchExchange | undefined {
   return (request as Decorated)[slot];
-}
-
-function headersOf(pairs: Pairs): Headers {
-  const headers = new Headers();
-  for (let i = 0; i < pairs.length; i += 2) headers.append(pairs[i] as string, pairs[i + 1] as string);
-  return headers;
 }

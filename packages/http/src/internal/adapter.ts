@@ -1,24 +1,24 @@
 import { type Exchange, type Policy, WeirError } from '@weir/core';
 import { normalizePolicies, type Policies } from './policies.ts';
-import { type HttpOptions, readSettings, type Settings } from './settings.ts';
+import { type Choices, type HttpOptions, readSettings, type Settings } from './settings.ts';
 
 type Weir<Raw, Options, Middleware> = (policies: Policies<Raw>, options?: Options) => Middleware;
 
 /** The two names that every adapter exports, made from what it does with checked policies and settings. */
 export function adapter<Raw, Middleware, Options extends HttpOptions = HttpOptions>(
   bind: (policies: readonly Policy[], settings: Settings, options: Options) => Middleware,
-  furtherOptions: readonly string[] = [],
+  choices: Choices = {},
 ): {
   readonly weir: Weir<Raw, Options, Middleware>;
   readonly configure: (options: Options) => Weir<Raw, Options, Middleware>;
 } {
   const make = (policies: Policies<Raw>, options: Options): Middleware =>
     // A policy for this host's raw object is only ever run by this host.
-    bind(normalizePolicies(policies) as readonly Policy[], readSettings(options, furtherOptions), options);
+    bind(normalizePolicies(policies) as readonly Policy[], readSettings(options, choices), options);
   return {
     weir: (policies, options = {} as Options) => make(policies, options),
     configure(options) {
-      readSettings(options, furtherOptions);
+      readSettings(options, choices);
       return (policies, further) => make(policies, { ...options, ...further });
     },
   };

@@ -49,7 +49,7 @@ export function parseNetwork(value: unknown, option: string): Network {
   const [text = '', bits, ...rest] = value.split('/');
   if (rest.length > 0 || text.startsWith('[') || (bits !== undefined && !/^\d{1,3}$/.test(bits))) throw bad();
   const canonical = canonicalAddress(text);
-  if (canonical === undefined || (canonical !== text && !text.includes('::'))) throw bad();
+  if (canonical === undefined || /^[\d.]+:\d+$/.test(text)) throw bad();
   const address = ipaddr.parse(canonical);
   const size = address.kind() === 'ipv4' ? 32 : 128;
   // A mapped network such as ::ffff:10.0.0.0/104 is the IPv4 network below it; a wider one would be all of IPv4.

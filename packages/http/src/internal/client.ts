@@ -14,6 +14,11 @@ export interface Client {
 /** Headers, by lower-case name, repeats joined. */
 export type HeaderReader = (lowerName: string) => string | undefined;
 
+/** Whether Weir itself was told how to find the client. */
+export function trusts({ addressHeader, hops, networks }: Settings): boolean {
+  return addressHeader !== undefined || hops > 0 || networks !== undefined;
+}
+
 /** One hop of a forwarding header. */
 interface Hop {
   readonly address: string | undefined;
@@ -34,7 +39,7 @@ export function resolveClient(peer: string, header: HeaderReader, settings: Sett
     const ip = canonicalAddress(header(addressHeader) ?? '');
     return ip === undefined ? direct : { ...direct, ip };
   }
-  if (hops === 0 && networks === undefined) return direct;
+  if (!trusts(settings)) return direct;
   const trusted = (address: string): boolean =>
     networks !== undefined && address !== '' && inNetworks(address, networks);
   if (networks !== undefined && !trusted(peer)) return direct;

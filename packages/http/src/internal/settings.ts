@@ -53,13 +53,7 @@ export interface Settings {
   fault(error: unknown, where: string): void;
 }
 
-export const httpOptionNames = [
-  'trustedProxies',
-  'forwardedHeader',
-  'addressHeader',
-  'clock',
-  'onFault',
-] as const;
+const httpOptionNames = ['trustedProxies', 'forwardedHeader', 'addressHeader', 'clock', 'onFault'] as const;
 
 const faults = channel('weir:http:fault');
 
@@ -67,9 +61,14 @@ const print = (error: unknown, where: string): void => {
   console.error(`weir: ${where} failed:`, error);
 };
 
+/** What one adapter can be told beside the common options: a few words each. */
+export type Choices = { readonly [option: string]: readonly unknown[] };
+
 /** @throws InvalidOptionError if an option is unknown or out of range. */
-export function readSettings(options: HttpOptions = {}, further: readonly string[] = []): Settings {
-  knownOptions(options, [...httpOptionNames, ...further], 'weir');
+export function readSettings(options: HttpOptions = {}, choices: Choices = {}): Settings {
+  knownOptions(options, [...httpOptionNames, ...Object.keys(choices)], 'weir');
+  for (const [name, allowed] of Object.entries(choices))
+    oneOf(options[name as keyof HttpOptions], name, allowed);
   const { trustedProxies = 0, forwardedHeader = 'x-forwarded-for', clock = systemClock } = options;
   const onFault = callable(options.onFault ?? print, 'onFault');
   const { hops, networks } = readTrust(trustedProxies);

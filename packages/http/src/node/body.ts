@@ -11,7 +11,7 @@ import { discard } from '../internal/exchange.ts';
 import { type LiveTap, Taps } from '../internal/taps.ts';
 import type { NodeExchange, NodeRequest, NodeResponse } from './exchange.ts';
 import { setPairs } from './hook.ts';
-import { sendReply, type Writer } from './reply.ts';
+import { sendReply, stream, type Writer } from './reply.ts';
 import { RequestSource } from './request-source.ts';
 
 type Write = (chunk: unknown, ...rest: unknown[]) => boolean;
@@ -25,6 +25,7 @@ export class NodeBody implements BodyCapability {
   source: Source | undefined = undefined;
   /** Why the server itself cut the response, if it did. */
   cut: unknown = undefined;
+  #deferred: { readonly source: Source; readonly length: string | undefined } | undefined = undefined;
   #taken = false;
   #headed = false;
   #replaced = false;
@@ -71,10 +72,25 @@ export class NodeBody implements BodyCapability {
   }
 
   tap(tap: Tap): void {
+    this.#taps.add(tap, this.#x.headersBefore());
+    this.#intercept();
+  }
+
+  /**
+   * Lets the framework answer with a head of its own making and an empty body, and streams the source behind it.
+   *
+   * @param length the body's length if the reply tells it
+   */
+  defer(source: Source, length: string | undefined): void {
+    this.#deferred = { source, length };
+    this.#intercept();
+  }
+
+  /** Takes over `write` and `end` of the response, once. */
+  #intercept(): void {
     const { res } = this.#x;
-    this.#taps.add(tap, res.getHeaders());
-    if (this.#x.tapped) return;
-    this.#x.tapped = true;
+    if (this.#write !== undefined) return;
+    this.#x.intercepted = true;
     this.#x.watch();
     const methods = res as unknown as { write: Write; end: End };
     this.#write = methods.write;
@@ -88,20 +104,40 @@ export class NodeBody implements BodyCapability {
     if (this.#headed) return this.#replaced;
     this.#headed = true;
     const { res, policyHeaders } = this.#x;
+    const deferred = this.#deferred;
+    if (deferred !== undefined) {
+      if (deferred.length === undefined) res.removeHeader('content-length');
+      else res.setHeader('content-length', deferred.length);
+    }
     const replacement = this.#taps.head(res.statusCode, pairsOf(res), policyHeaders);
-    if (replacement === undefined) return false;
-    this.#replaced = true;
-    this.#replace(replacement.reply, replacement.tap);
-    return true;
+    this.#replaced = replacement !== undefined || deferred !== undefined;
+    if (replacement !== undefined) {
+      deferred?.source.cancel(new Error('replaced by a policy'));
+      this.#replace(replacement.reply, replacement.tap);
+    } else if (deferred !== undefined) stream(this.#x, deferred.source, this.#writer);
+    return this.#replaced;
   }
 
   /** The response is closed. */
   close(): void {
     this.#taps.end(false);
-    const source = this.source;
+    const source = this.source ?? (this.#headed ? undefined : this.#deferred?.source);
     this.source = undefined;
     source?.cancel(new Error('the client has gone'));
   }
+
+  /** Writes past the methods that swallow what the framework still writes. */
+  readonly #writer: Writer = {
+    write: (chunk) => {
+      this.#taps.chunk(chunk);
+      return this.#nativeWrite(chunk, []);
+    },
+    end: (chunk) => {
+      if (chunk !== undefined) this.#tapChunk(chunk, 'utf8');
+      this.#nativeEnd(chunk === undefined ? [] : [chunk]);
+      this.#taps.end(true);
+    },
+  };
 
   #tapWrite(chunk: unknown, rest: unknown[]): boolean {
     const { res } = this.#x;
@@ -165,18 +201,7 @@ export class NodeBody implements BodyCapability {
     for (const [name, value] of Object.entries(tap.before))
       if (value !== undefined) res.setHeader(name, value);
     setPairs(res, policyHeaders);
-    const writer: Writer = {
-      write: (chunk) => {
-        this.#taps.chunk(chunk);
-        return this.#nativeWrite(chunk, []);
-      },
-      end: (chunk) => {
-        if (chunk !== undefined) this.#tapChunk(chunk, 'utf8');
-        this.#nativeEnd(chunk === undefined ? [] : [chunk]);
-        this.#taps.end(true);
-      },
-    };
-    sendReply(this.#x, reply, writer);
+    sendReply(this.#x, reply, this.#writer);
   }
 }
 

@@ -2,9 +2,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import type { BodyCapability } from '@weir/core';
 import { canonicalAddress, socketAddress } from '../internal/address.ts';
-import { type Client, resolveClient } from '../internal/client.ts';
+import { type Client, resolveClient, trusts } from '../internal/client.ts';
 import { HostExchange, slot } from '../internal/exchange.ts';
 import type { Settings } from '../internal/settings.ts';
+import type { HeaderBag } from '../internal/taps.ts';
 import { NodeBody } from './body.ts';
 import { hook, type WriteHead } from './hook.ts';
 
@@ -27,10 +28,14 @@ export class NodeExchange<Raw = unknown> extends HostExchange<Raw> {
   policyHeaders: string[] | undefined = undefined;
   /** Response headers to be added when the head is sent, as pairs. */
   appended: string[] | undefined = undefined;
+  /** Whether the framework may wipe headers, so that they are set again when the head is sent. */
+  restores = false;
+  /** Headers that the framework keeps elsewhere until it answers. */
+  preparedHeaders: ((raw: never) => HeaderBag) | undefined = undefined;
   /** What `writeHead` was before the response was hooked. */
   nativeWriteHead: WriteHead | undefined = undefined;
-  /** Whether a tap watches the response. */
-  tapped = false;
+  /** Whether the body of the response goes through {@link NodeBody}. */
+  intercepted = false;
   /** Told of rewritten request headers, for frameworks that keep a copy. */
   onRequestHeader: ((raw: unknown, lowerName: string, value: string | undefined) => void) | undefined =
     undefined;
@@ -87,6 +92,7 @@ export class NodeExchange<Raw = unknown> extends HostExchange<Raw> {
     this.res.setHeader(name, value);
     this.policyHeaders ??= [];
     this.policyHeaders.push(name, value);
+    if (this.restores) this.watch();
   }
 
   appendHeader(name: string, value: string): void {
@@ -94,6 +100,11 @@ export class NodeExchange<Raw = unknown> extends HostExchange<Raw> {
     this.appended ??= [];
     this.appended.push(name, value);
     this.watch();
+  }
+
+  /** The response's headers as they stand. */
+  headersBefore(): HeaderBag {
+    return { ...this.res.getHeaders(), ...this.preparedHeaders?.(this.raw as never) };
   }
 
   /** Hooks into the response: once per exchange, however many policies and mounts. */
@@ -124,14 +135,16 @@ export class NodeExchange<Raw = unknown> extends HostExchange<Raw> {
   }
 
   protected resolveClient(): Client {
-    const configured = this.frameworkIp?.(this.raw as never);
+    const { settings } = this;
     const peer = this.req.socket?.remoteAddress;
     const client = resolveClient(
       peer === undefined ? '' : socketAddress(peer),
-      (n) => this.header(n),
-      this.settings,
+      (name) => this.header(name),
+      settings,
     );
-    const ip = configured === undefined ? undefined : canonicalAddress(configured);
+    // What was said to Weir goes before what was said to the framework.
+    if (this.frameworkIp === undefined || trusts(settings)) return client;
+    const ip = canonicalAddress(this.frameworkIp(this.raw as never) ?? '');
     return ip === undefined ? client : { ...client, ip };
   }
 

@@ -25,7 +25,8 @@ function closed(this: NodeResponse): void {
 
 function writeHead(this: NodeResponse, status: number, reason?: unknown, headers?: unknown): NodeResponse {
   const x = (this as unknown as Hooked)[slot] as NodeExchange;
-  if (x.appended === undefined && !x.tapped) {
+  if (x.restores) restore(x);
+  if (x.appended === undefined && !x.intercepted) {
     x.nativeWriteHead?.call(this, status, reason, headers);
     x.headSent(status);
     return this;
@@ -35,9 +36,18 @@ function writeHead(this: NodeResponse, status: number, reason?: unknown, headers
   this.statusCode = status;
   if (typeof reason === 'string' && x.req.httpVersionMajor < 2) this.statusMessage = reason;
   if (typeof given === 'object' && given !== null) setAll(this, given);
-  if (x.tapped && !x.nodeBody.passing && x.nodeBody.headed()) return this;
+  if (x.intercepted && !x.nodeBody.passing && x.nodeBody.headed()) return this;
   sendHead(x);
   return this;
+}
+
+/** Sets headers of policies again that the framework has wiped on its way to an error page. */
+function restore(x: NodeExchange): void {
+  const { res, policyHeaders = [] } = x;
+  for (let i = 0; i < policyHeaders.length; i += 2) {
+    const name = policyHeaders[i] as string;
+    if (!res.hasHeader(name)) res.setHeader(name, policyHeaders[i + 1] as string);
+  }
 }
 
 /** Sends the head as it stands on the response, with the lines that policies appended. */

@@ -32,7 +32,8 @@ export function sendReply(x: NodeExchange, reply: Reply, writer?: Writer): void 
   else out.end(body);
 }
 
-function stream(x: NodeExchange, source: Source, out: Writer): void {
+/** Streams a source behind the head. */
+export function stream(x: NodeExchange, source: Source, out: Writer): void {
   x.watch();
   x.nodeBody.source = source;
   source.start(new ResponseSink(x, source, out));
