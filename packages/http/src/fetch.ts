@@ -1,8 +1,8 @@
 import type { Awaitable, Exchange, Policy } from '@weir/core';
-import { exchangeOnRequest, FetchExchange, type Host } from './fetch/exchange.ts';
+import { exchangeOnRequest } from './fetch/exchange.ts';
+import { serve } from './fetch/serve.ts';
 import { adapter, required } from './internal/adapter.ts';
 import type { Policies } from './internal/policies.ts';
-import { gone, run } from './internal/run.ts';
 import type { HttpOptions, Settings } from './internal/settings.ts';
 
 export type { Policies, PolicyLike } from './internal/policies.ts';
@@ -58,58 +58,10 @@ export function exchangeOf(request: Request): Exchange<Request> {
 
 function bind(policies: readonly Policy[], settings: Settings): FetchMiddleware {
   const middleware = ((request, next, ...context) =>
-    handle(policies, settings, request, context, next)) as FetchMiddleware;
+    serve(policies, settings, request, context, next)) as FetchMiddleware;
   middleware.wrap =
     (handler) =>
     (request, ...rest) =>
-      handle(policies, settings, request, rest, (handled) => handler(handled, ...rest));
+      serve(policies, settings, request, rest, (handled) => handler(handled, ...rest));
   return middleware;
-}
-
-async function handle(
-  policies: readonly Policy[],
-  settings: Settings,
-  request: Request,
-  context: readonly unknown[],
-  next: (request: Request) => Awaitable<Response>,
-): Promise<Response> {
-  const outer = exchangeOnRequest(request);
-  const x = outer ?? new FetchExchange<unknown>(request, request, settings, hostOf(context));
-  const entered = run(x, policies);
-  const reply = entered instanceof Promise ? await entered : entered;
-  // Nobody is listening any more; the host still wants something.
-  if (reply === gone) return new Response(null, { status: 499 });
-  if (reply !== undefined) {
-    const response = x.responseOf(reply);
-    return outer === undefined ? x.respond(response) : response;
-  }
-  // Of several mounts on one request the outermost sends the response.
-  if (outer !== undefined) return next(x.handled);
-  try {
-    return x.respond(await next(x.handled));
-  } catch (error) {
-    x.failed(error);
-    throw error;
-  }
-}
-
-/** The parts of the hosts' own objects that are of use here. */
-interface Context {
-  requestIP?(request: Request): { readonly address: string } | null;
-  readonly remoteAddr?: { readonly hostname?: string };
-  waitUntil?(work: Promise<unknown>): void;
-}
-
-function hostOf(context: readonly unknown[]): Host {
-  const find = (name: keyof Context): Context | undefined =>
-    context.find((each): each is Context => typeof each === 'object' && each !== null && name in each);
-  return {
-    peer: (request) =>
-      find('requestIP')?.requestIP?.(request)?.address ??
-      find('remoteAddr')?.remoteAddr?.hostname ??
-      (request as { ip?: string }).ip,
-    waitUntil(work) {
-      find('waitUntil')?.waitUntil?.(work);
-    },
-  };
 }

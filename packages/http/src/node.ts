@@ -1,5 +1,6 @@
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerResponse } from 'node:http2';
+import type { Duplex } from 'node:stream';
 import { type Exchange, type Policy, problem } from '@weir/core';
 import { adapter, required } from './internal/adapter.ts';
 import type { Policies } from './internal/policies.ts';
@@ -7,6 +8,7 @@ import type { HttpOptions, Settings } from './internal/settings.ts';
 import { exchangeOn, NodeExchange, type NodeRequest } from './node/exchange.ts';
 import { handle } from './node/middleware.ts';
 import { sendReply } from './node/reply.ts';
+import { upgrade } from './node/upgrade.ts';
 
 export type { Policies, PolicyLike } from './internal/policies.ts';
 export type { HttpOptions } from './internal/settings.ts';
@@ -28,6 +30,16 @@ export interface NodeMiddleware {
   wrap<Req extends NodeRequest, Res extends ServerResponse | Http2ServerResponse>(
     handler: (req: Req, res: Res) => unknown,
   ): (req: Req, res: Res) => void;
+  /**
+   * Puts the policies in front of an upgrade. A refusal is answered on the socket, which is then closed; a tunnel counts
+   * until its socket closes.
+   *
+   * @example
+   * server.on('upgrade', weir(policies).upgrade((req, socket, head) => sockets.handleUpgrade(req, socket, head)));
+   */
+  upgrade(
+    handler: (req: IncomingMessage, socket: Duplex, head: Buffer) => void,
+  ): (req: IncomingMessage, socket: Duplex, head: Buffer) => void;
 }
 
 /** Makes middleware out of policies, the outermost first. */
@@ -66,6 +78,7 @@ function bind(policies: readonly Policy[], settings: Settings): NodeMiddleware {
     const x: NodeExchange = exchangeOn(req) ?? new NodeExchange<unknown>(req, res, req, settings);
     handle(x, policies, () => call(x, () => handler(req, res)));
   };
+  middleware.upgrade = (handler) => upgrade(policies, settings, handler as never);
   return middleware;
 }
 

@@ -1,8 +1,14 @@
 import { createServer, type Server } from 'node:http';
 import { createServer as createHttp2Server } from 'node:http2';
 import type { AddressInfo } from 'node:net';
+import 'reflect-metadata';
 import { createAdaptorServer } from '@hono/node-server';
+import { All, Controller, Module, Req, Res } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { ExpressAdapter } from '@nestjs/platform-express';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { Exchange } from '@weir/core';
+import { Elysia } from 'elysia';
 import express5 from 'express';
 // @ts-expect-error -- an alias of Express 4, which carries no types; Express 5's fit what is used here.
 import express4 from 'express4';
@@ -10,12 +16,14 @@ import fastifyApp from 'fastify';
 import { H3, toNodeHandler } from 'h3';
 import { Hono } from 'hono';
 import Koa from 'koa';
+import * as elysia from '../src/elysia.ts';
 import * as express from '../src/express.ts';
 import * as fastify from '../src/fastify.ts';
 import * as fetch from '../src/fetch.ts';
 import * as h3 from '../src/h3.ts';
 import * as hono from '../src/hono.ts';
 import * as koa from '../src/koa.ts';
+import * as nest from '../src/nest.ts';
 import type { HttpOptions, Policies } from '../src/node.ts';
 import * as node from '../src/node.ts';
 
@@ -174,25 +182,27 @@ function honoApp(mounts: readonly Policies[], options: HttpOptions): Hono {
   return app;
 }
 
+/** The routes, but for those that throw. */
+const paths = [
+  'hello',
+  'async',
+  'redirect',
+  'empty',
+  'unchanged',
+  'own',
+  'stream',
+  'drip',
+  'hang',
+  'seen',
+  'echo',
+];
+
 async function fastifyServer(mounts: readonly Policies[], options: HttpOptions): Promise<Running> {
   const app = fastifyApp();
   for (const policies of mounts) app.register(fastify.weir(policies as never, options));
   // Bodies reach the handler as they come; Fastify's own parsers would have read them.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));
-  const paths = [
-    'hello',
-    'async',
-    'redirect',
-    'empty',
-    'unchanged',
-    'own',
-    'stream',
-    'drip',
-    'hang',
-    'seen',
-    'echo',
-  ];
   for (const path of paths) {
     app.all(`/${path}`, async (request, reply) => {
       if (path === 'own') return reply.headers({ 'x-shared': 'handler', 'x-own': 'handler' }).send('own');
@@ -235,6 +245,56 @@ function koaApp(mounts: readonly Policies[], options: HttpOptions): Koa {
     }
   });
   return app;
+}
+
+/** A controller, decorated by hand: the test runner need not know decorators. */
+class Everything {
+  answer(
+    req: { raw?: import('node:http').IncomingMessage },
+    res: { raw?: import('node:http').ServerResponse },
+  ): unknown {
+    return nodeRoutes((req.raw ?? req) as never, (res.raw ?? res) as never);
+  }
+}
+Controller()(Everything);
+All(paths.map((path) => `/${path}`).concat('/throw', '/throw-async'))(
+  Everything.prototype,
+  'answer',
+  Object.getOwnPropertyDescriptor(Everything.prototype, 'answer')!,
+);
+Req()(Everything.prototype, 'answer', 0);
+Res()(Everything.prototype, 'answer', 1);
+class App {}
+Module({ controllers: [Everything] })(App);
+
+async function nestServer(
+  platform: ExpressAdapter | FastifyAdapter,
+  mounts: readonly Policies[],
+  options: HttpOptions,
+): Promise<Running> {
+  const app = await NestFactory.create(App, platform, { logger: false, bodyParser: false });
+  for (const policies of mounts) app.use(nest.weir(policies as never, options));
+  await app.listen(0, '127.0.0.1');
+  const server = app.getHttpServer() as Server;
+  return {
+    port: (server.address() as AddressInfo).port,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await app.close();
+    },
+  };
+}
+
+function elysiaApp(
+  mounts: readonly Policies[],
+  options: HttpOptions,
+): { handle(request: Request): Promise<Response> } {
+  let app = new Elysia();
+  // The first mounted wraps everything that is mounted later.
+  for (const policies of mounts) app = app.use(elysia.weir(policies as never, options)) as never;
+  return app
+    .onError(() => new Response('oops', { status: 500 }))
+    .all('/*', ({ request }) => webRoutes(request), { parse: 'none' }) as never;
 }
 
 function h3App(mounts: readonly Policies[], options: HttpOptions): H3 {
@@ -332,6 +392,21 @@ export const hosts: readonly HostUnderTest[] = [
     start(mounts, options) {
       const app = h3App(mounts, { ...quiet, ...options });
       return serveFetch(async (request) => app.fetch(request));
+    },
+  },
+  {
+    name: 'nest on express',
+    start: (mounts, options) => nestServer(new ExpressAdapter(), mounts, { ...quiet, ...options }),
+  },
+  {
+    name: 'nest on fastify',
+    start: (mounts, options) => nestServer(new FastifyAdapter(), mounts, { ...quiet, ...options }),
+  },
+  {
+    name: 'elysia on fetch',
+    start(mounts, options) {
+      const app = elysiaApp(mounts, { ...quiet, ...options });
+      return serveFetch((request) => app.handle(request));
     },
   },
   {

@@ -1,29 +1,18 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import type { ServerResponse } from 'node:http';
+import type { Http2ServerResponse } from 'node:http2';
 import type { BodyCapability } from '@weir/core';
-import { canonicalAddress, socketAddress } from '../internal/address.ts';
-import { type Client, resolveClient, trusts } from '../internal/client.ts';
-import { HostExchange, slot } from '../internal/exchange.ts';
+import { slot } from '../internal/exchange.ts';
 import type { Settings } from '../internal/settings.ts';
 import type { HeaderBag } from '../internal/taps.ts';
 import { NodeBody } from './body.ts';
 import { hook, type WriteHead } from './hook.ts';
+import { type NodeRequest, NodeRequestExchange, type NodeResponse } from './request-exchange.ts';
 
-export type NodeRequest = IncomingMessage | Http2ServerRequest;
-export type NodeResponse = ServerResponse | Http2ServerResponse;
-
-/** What frameworks on top of node:http add to a request. */
-interface Decorated {
-  [slot]?: NodeExchange;
-  readonly originalUrl?: string;
-}
+export type { NodeRequest, NodeResponse } from './request-exchange.ts';
 
 /** An exchange over node:http or node:http2, whatever framework stands on it. */
-export class NodeExchange<Raw = unknown> extends HostExchange<Raw> {
-  readonly req: NodeRequest;
+export class NodeExchange<Raw = unknown> extends NodeRequestExchange<Raw> {
   readonly res: NodeResponse;
-  /** The framework's word for the client's address, where the application configured one. */
-  readonly frameworkIp: ((raw: never) => string | undefined) | undefined;
   /** Response headers set by policies, as pairs; kept to tell them from the handler's. */
   policyHeaders: string[] | undefined = undefined;
   /** Response headers to be added when the head is sent, as pairs. */
@@ -49,19 +38,8 @@ export class NodeExchange<Raw = unknown> extends HostExchange<Raw> {
     settings: Settings,
     frameworkIp?: (raw: never) => string | undefined,
   ) {
-    super(raw, settings);
-    this.req = req;
+    super(req, raw, settings, frameworkIp);
     this.res = res;
-    this.frameworkIp = frameworkIp;
-    (req as Decorated)[slot] = this;
-  }
-
-  get method(): string {
-    return this.req.method ?? '';
-  }
-
-  get url(): string {
-    return (this.req as Decorated).originalUrl ?? this.req.url ?? '';
   }
 
   get body(): BodyCapability {
@@ -80,11 +58,6 @@ export class NodeExchange<Raw = unknown> extends HostExchange<Raw> {
       else this.watch();
     }
     return this.controller.signal;
-  }
-
-  header(lowerName: string): string | undefined {
-    const value = this.req.headers[lowerName];
-    return typeof value === 'string' || value === undefined ? value : value.join(', ');
   }
 
   setHeader(name: string, value: string): void {
@@ -133,31 +106,9 @@ export class NodeExchange<Raw = unknown> extends HostExchange<Raw> {
     if (!complete) this.controller?.abort(new Error('the client has gone'));
     this.finish(complete ? 'complete' : this.error === undefined ? 'aborted' : 'error');
   }
-
-  protected resolveClient(): Client {
-    const { settings } = this;
-    const peer = this.req.socket?.remoteAddress;
-    const client = resolveClient(
-      peer === undefined ? '' : socketAddress(peer),
-      (name) => this.header(name),
-      settings,
-    );
-    // What was said to Weir goes before what was said to the framework.
-    if (this.frameworkIp === undefined || trusts(settings)) return client;
-    const ip = canonicalAddress(this.frameworkIp(this.raw as never) ?? '');
-    return ip === undefined ? client : { ...client, ip };
-  }
-
-  protected get ownHost(): string {
-    return this.header('host') ?? this.header(':authority') ?? '';
-  }
-
-  protected get encrypted(): boolean {
-    return 'encrypted' in this.req.socket;
-  }
 }
 
 /** The exchange of a request, if a policy runs or ran on it. */
 export function exchangeOn(req: object): NodeExchange | undefined {
-  return (req as Decorated)[slot];
+  return (req as { [slot]?: NodeExchange })[slot];
 }
