@@ -7,7 +7,6 @@ import { All, Controller, Module, Req, Res } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import type { Exchange } from '@weir/core';
 import { Elysia } from 'elysia';
 import express5 from 'express';
 // @ts-expect-error -- an alias of Express 4, which carries no types; Express 5's fit what is used here.
@@ -26,116 +25,7 @@ import * as koa from '../src/koa.ts';
 import * as nest from '../src/nest.ts';
 import type { HttpOptions, Policies } from '../src/node.ts';
 import * as node from '../src/node.ts';
-
-/** A running server with the routes that the suite asks for. */
-export interface Running extends AsyncDisposable {
-  readonly port: number;
-}
-
-export interface HostUnderTest {
-  readonly name: string;
-  /** Whether the host itself answers what its handler throws, without the headers of policies. */
-  readonly ownErrorPage?: boolean;
-  readonly http2?: boolean;
-  /** Policies in front of all routes; `mounts` are mounted one after the other, as separate middleware. */
-  start(mounts: readonly Policies[], options?: HttpOptions): Promise<Running>;
-}
-
-const encoder = new TextEncoder();
-
-/** Something between node's response and the web's, so that each route is written once for each of the two. */
-function nodeRoutes(
-  req: import('node:http').IncomingMessage,
-  res: import('node:http').ServerResponse,
-): unknown {
-  const path = (req.url ?? '').split('?')[0];
-  switch (path) {
-    case '/hello':
-      res.setHeader('content-type', 'text/plain');
-      return res.end('hello');
-    case '/async':
-      return Promise.resolve().then(() => res.end('hello'));
-    case '/throw':
-      throw new Error('boom');
-    case '/throw-async':
-      return Promise.reject(new Error('boom'));
-    case '/redirect':
-      return res.writeHead(302, { location: '/hello' }).end();
-    case '/empty':
-      return res.writeHead(204).end();
-    case '/unchanged':
-      return res.writeHead(304, { etag: '"a"' }).end();
-    case '/own':
-      return res.writeHead(200, { 'x-shared': 'handler', 'x-own': 'handler' }).end('own');
-    case '/stream':
-      res.writeHead(200, { 'content-type': 'text/event-stream' });
-      for (const chunk of ['a', 'b', 'c']) res.write(chunk);
-      return res.end();
-    case '/drip':
-      res.writeHead(200, { 'content-type': 'text/event-stream' });
-      return res.write('first');
-    case '/hang':
-      return undefined;
-    case '/seen':
-      return res.end(JSON.stringify(req.headers));
-    case '/echo': {
-      const chunks: Buffer[] = [];
-      req.on('data', (chunk) => chunks.push(chunk));
-      return req.on('end', () => res.end(Buffer.concat(chunks)));
-    }
-    default:
-      return res.writeHead(404).end('not here');
-  }
-}
-
-const never = new Promise<never>(() => {});
-
-async function webRoutes(request: Request): Promise<Response> {
-  const { pathname } = new URL(request.url);
-  switch (pathname) {
-    case '/hello':
-    case '/async':
-      return new Response('hello', { headers: { 'content-type': 'text/plain' } });
-    case '/throw':
-    case '/throw-async':
-      throw new Error('boom');
-    case '/redirect':
-      return Response.redirect(new URL('/hello', request.url), 302);
-    case '/empty':
-      return new Response(null, { status: 204 });
-    case '/unchanged':
-      return new Response(null, { status: 304, headers: { etag: '"a"' } });
-    case '/own':
-      return new Response('own', { headers: { 'x-shared': 'handler', 'x-own': 'handler' } });
-    case '/stream':
-      return new Response(streamOf(['a', 'b', 'c'], true), {
-        headers: { 'content-type': 'text/event-stream' },
-      });
-    case '/drip':
-      return new Response(streamOf(['first'], false), { headers: { 'content-type': 'text/event-stream' } });
-    case '/hang':
-      return never;
-    case '/seen':
-      return Response.json(Object.fromEntries(request.headers));
-    case '/echo':
-      return new Response(await request.arrayBuffer());
-    default:
-      return new Response('not here', { status: 404 });
-  }
-}
-
-function streamOf(chunks: readonly string[], close: boolean): ReadableStream {
-  const left = [...chunks];
-  return new ReadableStream({
-    pull(controller) {
-      const chunk = left.shift();
-      if (chunk !== undefined) controller.enqueue(encoder.encode(chunk));
-      else if (close) controller.close();
-      else return never;
-      return undefined;
-    },
-  });
-}
+import { type HostUnderTest, nodeRoutes, type Running, webRoutes } from '../src/testing.ts';
 
 async function listen(server: Server): Promise<Running> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -147,8 +37,6 @@ async function listen(server: Server): Promise<Running> {
     },
   };
 }
-
-const quiet: HttpOptions = { onFault: () => {} };
 
 function nodeHandler(mounts: readonly Policies[], options: HttpOptions) {
   const [first, ...rest] = mounts.map((policies) => node.weir(policies, options));
@@ -274,6 +162,9 @@ async function nestServer(
 ): Promise<Running> {
   const app = await NestFactory.create(App, platform, { logger: false, bodyParser: false });
   for (const policies of mounts) app.use(nest.weir(policies as never, options));
+  if (platform instanceof FastifyAdapter) {
+    platform.getInstance().addContentTypeParser('*', (_request, _payload, done) => done(null));
+  }
   await app.listen(0, '127.0.0.1');
   const server = app.getHttpServer() as Server;
   return {
@@ -357,75 +248,74 @@ function serveFetch(handler: (request: Request) => Promise<Response>): Promise<R
 export const hosts: readonly HostUnderTest[] = [
   {
     name: 'node',
-    start: (mounts, options) => listen(createServer(nodeHandler(mounts, { ...quiet, ...options }))),
+    start: (mounts, options) => listen(createServer(nodeHandler(mounts, options))),
   },
   {
     name: 'node http2',
     http2: true,
     start: (mounts, options) =>
-      listen(createHttp2Server(nodeHandler(mounts, { ...quiet, ...options }) as never) as unknown as Server),
+      listen(createHttp2Server(nodeHandler(mounts, options) as never) as unknown as Server),
   },
   {
     name: 'express 5',
-    start: (mounts, options) => listen(createServer(expressApp(express5, mounts, { ...quiet, ...options }))),
+    start: (mounts, options) => listen(createServer(expressApp(express5, mounts, options))),
   },
   {
     name: 'express 4',
     start: (mounts, options) =>
-      listen(
-        createServer(expressApp(express4 as unknown as typeof express5, mounts, { ...quiet, ...options })),
-      ),
+      listen(createServer(expressApp(express4 as unknown as typeof express5, mounts, options))),
   },
-  { name: 'fastify', start: (mounts, options) => fastifyServer(mounts, { ...quiet, ...options }) },
+  { name: 'fastify', start: (mounts, options) => fastifyServer(mounts, options) },
   {
     name: 'koa',
-    start: (mounts, options) => listen(createServer(koaApp(mounts, { ...quiet, ...options }).callback())),
+    start: (mounts, options) => listen(createServer(koaApp(mounts, options).callback())),
   },
   {
     name: 'h3 on node',
-    start: (mounts, options) =>
-      listen(createServer(toNodeHandler(h3App(mounts, { ...quiet, ...options })) as never)),
+    start: (mounts, options) => listen(createServer(toNodeHandler(h3App(mounts, options)) as never)),
   },
   {
     name: 'h3 on fetch',
-    ownErrorPage: true,
+    cannot: ['error-headers', 'address'],
     start(mounts, options) {
-      const app = h3App(mounts, { ...quiet, ...options });
+      const app = h3App(mounts, options);
       return serveFetch(async (request) => app.fetch(request));
     },
   },
   {
     name: 'nest on express',
-    start: (mounts, options) => nestServer(new ExpressAdapter(), mounts, { ...quiet, ...options }),
+    start: (mounts, options) => nestServer(new ExpressAdapter(), mounts, options),
   },
   {
     name: 'nest on fastify',
-    start: (mounts, options) => nestServer(new FastifyAdapter(), mounts, { ...quiet, ...options }),
+    start: (mounts, options) => nestServer(new FastifyAdapter(), mounts, options),
   },
   {
     name: 'elysia on fetch',
+    cannot: ['address'],
     start(mounts, options) {
-      const app = elysiaApp(mounts, { ...quiet, ...options });
+      const app = elysiaApp(mounts, options);
       return serveFetch((request) => app.handle(request));
     },
   },
   {
     name: 'hono on node',
     start: (mounts, options) =>
-      listen(createAdaptorServer({ fetch: honoApp(mounts, { ...quiet, ...options }).fetch }) as Server),
+      listen(createAdaptorServer({ fetch: honoApp(mounts, options).fetch }) as Server),
   },
   {
     name: 'hono on fetch',
+    cannot: ['address'],
     start(mounts, options) {
-      const app = honoApp(mounts, { ...quiet, ...options });
+      const app = honoApp(mounts, options);
       return serveFetch(async (request) => app.fetch(request));
     },
   },
   {
     name: 'fetch',
-    ownErrorPage: true,
+    cannot: ['error-headers', 'address'],
     start(mounts, options) {
-      const [first, ...rest] = mounts.map((policies) => fetch.weir(policies, { ...quiet, ...options }));
+      const [first, ...rest] = mounts.map((policies) => fetch.weir(policies, options));
       let handler: (request: Request) => Promise<Response> = webRoutes;
       for (const mount of rest.reverse()) {
         const inner = handler;
@@ -435,35 +325,3 @@ export const hosts: readonly HostUnderTest[] = [
     },
   },
 ];
-
-/** A policy that keeps what it saw, for looking at after the response. */
-export function spy(
-  name: string,
-  options: { until?: 'head' | 'end'; enter?: (x: Exchange) => unknown } = {},
-): {
-  name: string;
-  until?: 'head' | 'end';
-  enter: (x: Exchange) => never;
-  outcomes: import('@weir/core').Outcome[];
-  left: () => Promise<import('@weir/core').Outcome>;
-} {
-  const outcomes: import('@weir/core').Outcome[] = [];
-  const waiters: ((outcome: import('@weir/core').Outcome) => void)[] = [];
-  const leave = (outcome: import('@weir/core').Outcome): void => {
-    outcomes.push(outcome);
-    waiters.shift()?.(outcome);
-  };
-  return {
-    name,
-    ...(options.until === undefined ? {} : { until: options.until }),
-    outcomes,
-    left: () =>
-      outcomes.length > 0 ? Promise.resolve(outcomes[0]!) : new Promise((resolve) => waiters.push(resolve)),
-    enter(x) {
-      const result = options.enter?.(x);
-      return (
-        result instanceof Promise ? result.then((value) => value ?? leave) : (result ?? leave)
-      ) as never;
-    },
-  };
-}

@@ -3,7 +3,7 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { type Policy, problem } from '@weir/core';
 import { afterEach, expect, test } from 'vitest';
 import { type Policies, weir } from '../src/node.ts';
-import { spy } from './hosts.ts';
+import { spy } from '../src/testing.ts';
 
 const open: (() => void)[] = [];
 afterEach(() => {

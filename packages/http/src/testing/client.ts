@@ -1,4 +1,4 @@
-import { type ClientRequest, request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { Agent, type ClientRequest, request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { connect } from 'node:http2';
 
 export interface Answer {
@@ -15,6 +15,8 @@ export interface Ask {
   readonly headers?: Record<string, string>;
   readonly body?: string | Uint8Array;
   readonly http2?: boolean | undefined;
+  /** Uses one connection for all requests that say so. */
+  readonly keepAlive?: boolean;
 }
 
 /** One request on a connection of its own. */
@@ -22,9 +24,13 @@ export function ask(port: number, options: Ask = {}): Promise<Answer> {
   return options.http2 === true ? ask2(port, options) : ask1(port, options);
 }
 
-function ask1(port: number, { method = 'GET', path = '/hello', headers = {}, body }: Ask): Promise<Answer> {
+const shared = new Agent({ keepAlive: true, maxSockets: 1 });
+
+function ask1(port: number, options: Ask): Promise<Answer> {
+  const { method = 'GET', path = '/hello', headers = {}, body, keepAlive = false } = options;
+  const agent = keepAlive ? shared : false;
   return new Promise((resolve, reject) => {
-    const req = httpRequest({ port, host: '127.0.0.1', method, path, headers, agent: false }, (res) => {
+    const req = httpRequest({ port, host: '127.0.0.1', method, path, headers, agent }, (res) => {
       const chunks: Buffer[] = [];
       res.on('data', (chunk) => chunks.push(chunk));
       const settle = (): void =>
