@@ -12,4 +12,6 @@ export const library = (entry: Record<string, string>): Options => ({
   clean: true,
   treeshake: false,
   splitting: true,
+  // `node:` is how every runtime but Node knows what is meant.
+  removeNodeProtocol: false,
 });

@@ -53,6 +53,11 @@ const tasks = {
     alone: ['tools/runtimes'],
     steps: [build(['--filter', './packages/*']), { command: 'node', args: ['tools/runtimes/pack.mjs'] }],
   },
+  runtimes: {
+    install: withoutCheckTools,
+    alone: ['tools/runtimes'],
+    steps: [build(['--filter', '@weir/http...']), { command: 'node', args: ['tools/runtimes/matrix.mjs'] }],
+  },
   bench: {
     install: withoutCheckTools,
     alone: ['tools/bench'],

@@ -136,7 +136,7 @@ function answer(x: HostExchange, c: Context, reply: Reply): Response {
     discard(reply, new Error('a response to this request has no body'));
     return c.body(null, status as 200, record);
   }
-  const data = isSource(body) ? streamOf(body, (error) => (x.error ??= error)) : (body ?? null);
+  const data = isSource(body) ? streamOf(body, (error) => (x.cut = error)) : (body ?? null);
   return c.body(data as string, status as 200, record);
 }
 

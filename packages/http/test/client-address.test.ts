@@ -1,4 +1,6 @@
+import type { Exchange } from '@weir/core';
 import { describe, expect, test } from 'vitest';
+import { weir } from '../src/fetch.ts';
 import { canonicalAddress, inNetworks, parseNetwork, socketAddress } from '../src/internal/address.ts';
 import { resolveClient } from '../src/internal/client.ts';
 import { type HttpOptions, readSettings } from '../src/internal/settings.ts';
@@ -184,4 +186,18 @@ describe('the client', () => {
       client('10.0.0.1', { ...headers, 'x-forwarded-proto': 'gopher' }, { trustedProxies: 1 }).protocol,
     ).toBeUndefined();
   });
+});
+
+test('a host without addresses is reported once, and its clients count together', async () => {
+  const faults: [unknown, string][] = [];
+  const seen: string[] = [];
+  const handler = weir((x: Exchange) => void seen.push(x.ip), {
+    onFault: (error, where) => faults.push([error, where]),
+  }).wrap(() => new Response('hello'));
+  await handler(new Request('http://localhost/'));
+  await handler(new Request('http://localhost/'));
+  expect(seen).toEqual(['unknown', 'unknown']);
+  expect(faults).toEqual([
+    [expect.objectContaining({ code: 'ERR_WEIR_NO_ADDRESS' }), "finding the client's address"],
+  ]);
 });

@@ -143,7 +143,7 @@ export class FetchExchange<Raw = unknown> extends HostExchange<Raw> implements B
     }
     if (isSource(body))
       return new Response(
-        streamOf(body, (error) => (this.error ??= error)),
+        streamOf(body, (error) => (this.cut = error)),
         init,
       );
     return new Response((body as BodyInit | undefined) ?? null, init);

@@ -1,5 +1,5 @@
 import type { BodyCapability, Exchange, Key, Leave, Outcome, Policy, Reply, Source } from '@weir/core';
-import type { Client } from './client.ts';
+import { type Client, unknownAddress } from './client.ts';
 import type { Settings } from './settings.ts';
 
 /** Under this symbol hosts keep the exchange of a request; `Symbol.for`, so that two copies of this package agree. */
@@ -30,6 +30,8 @@ export abstract class HostExchange<Raw = unknown> implements Exchange<Raw> {
   by: string | undefined = undefined;
   kind: Outcome['kind'] | undefined = undefined;
   error: unknown = undefined;
+  /** What broke the response off on this side, after its head. */
+  cut: unknown = undefined;
   private headStatus = 0;
   private headAt = 0;
   private startRead = false;
@@ -68,7 +70,9 @@ export abstract class HostExchange<Raw = unknown> implements Exchange<Raw> {
   }
 
   get ip(): string {
-    return this.seenClient.ip;
+    const { ip } = this.seenClient;
+    if (ip === unknownAddress) this.settings.addressMissing();
+    return ip;
   }
 
   private get seenClient(): Client {
@@ -147,7 +151,10 @@ export abstract class HostExchange<Raw = unknown> implements Exchange<Raw> {
     if (this.over) return;
     this.over = true;
     if (this.endLeaves === undefined && this.headLeaves === undefined && this.entering === undefined) return;
-    const kind = end === 'complete' ? (this.kind ?? kindOf(this.headStatus, this.error)) : end;
+    // Whatever the host makes of a body that was cut, it was not sent whole.
+    const how = this.cut === undefined ? end : 'error';
+    this.error ??= this.cut;
+    const kind = how === 'complete' ? (this.kind ?? kindOf(this.headStatus, this.error)) : how;
     const durationMs = this.settings.clock.now() - this.startedAt;
     const headMs = this.headStatus === 0 ? durationMs : this.headAt - this.startedAt;
     this.outcome = this.describe(kind, headMs, durationMs);

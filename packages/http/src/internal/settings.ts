@@ -7,6 +7,7 @@ import {
   oneOf,
   systemClock,
   text,
+  WeirError,
 } from '@weir/core';
 import { type Network, parseNetwork } from './address.ts';
 
@@ -37,7 +38,7 @@ export interface HttpOptions {
   readonly clock?: Clock;
   /**
    * Told of errors that must not reach the client or stop other policies: a throwing `enter`, `Leave` or tap, a
-   * rejected `waitUntil`. They are also published on the channel `weir:http:fault`.
+   * rejected `waitUntil`; and once of a host that gives no client address (`ERR_WEIR_NO_ADDRESS`). They are also published on the channel `weir:http:fault`.
    *
    * @default prints them with `console.error`
    */
@@ -51,11 +52,17 @@ export interface Settings {
   readonly addressHeader: string | undefined;
   readonly clock: Clock;
   fault(error: unknown, where: string): void;
+  /** Reports, once, that clients cannot be told apart. */
+  addressMissing(): void;
 }
 
 const httpOptionNames = ['trustedProxies', 'forwardedHeader', 'addressHeader', 'clock', 'onFault'] as const;
 
 const faults = channel('weir:http:fault');
+
+const noAddress =
+  "this host gives no client address: clients without one count together, as 'unknown'. " +
+  'Name the header that your platform writes (addressHeader), or the proxies in front (trustedProxies)';
 
 const print = (error: unknown, where: string): void => {
   console.error(`weir: ${where} failed:`, error);
@@ -72,6 +79,15 @@ export function readSettings(options: HttpOptions = {}, choices: Choices = {}): 
   const { trustedProxies = 0, forwardedHeader = 'x-forwarded-for', clock = systemClock } = options;
   const onFault = callable(options.onFault ?? print, 'onFault');
   const { hops, networks } = readTrust(trustedProxies);
+  const fault: Settings['fault'] = (error, where) => {
+    if (faults.hasSubscribers) faults.publish({ error, where });
+    try {
+      onFault(error, where);
+    } catch {
+      // A reporter that fails has nobody left to report to, and must not take the request with it.
+    }
+  };
+  let missing = false;
   return {
     hops,
     networks,
@@ -81,13 +97,11 @@ export function readSettings(options: HttpOptions = {}, choices: Choices = {}): 
         ? undefined
         : text(options.addressHeader, 'addressHeader').toLowerCase(),
     clock,
-    fault(error, where) {
-      if (faults.hasSubscribers) faults.publish({ error, where });
-      try {
-        onFault(error, where);
-      } catch {
-        // A reporter that fails has nobody left to report to, and must not take the request with it.
-      }
+    fault,
+    addressMissing() {
+      if (missing) return;
+      missing = true;
+      fault(new WeirError('ERR_WEIR_NO_ADDRESS', noAddress), "finding the client's address");
     },
   };
 }

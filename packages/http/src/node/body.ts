@@ -23,8 +23,6 @@ export class NodeBody implements BodyCapability {
   readonly #taps: Taps;
   /** The source of a reply that is being streamed. */
   source: Source | undefined = undefined;
-  /** Why the server itself cut the response, if it did. */
-  cut: unknown = undefined;
   #deferred: { readonly source: Source; readonly length: string | undefined } | undefined = undefined;
   #taken = false;
   #headed = false;

@@ -100,9 +100,7 @@ export class NodeExchange<Raw = unknown> extends NodeRequestExchange<Raw> {
   end(complete: boolean): void {
     if (this.over) return;
     this.bodyMade?.close();
-    const cut =
-      this.bodyMade?.cut ?? (complete ? undefined : (this.res as { errored?: Error | null }).errored);
-    if (cut !== undefined && cut !== null) this.error ??= cut;
+    if (!complete) this.error ??= (this.res as { errored?: Error | null }).errored ?? undefined;
     if (!complete) this.controller?.abort(new Error('the client has gone'));
     this.finish(complete ? 'complete' : this.error === undefined ? 'aborted' : 'error');
   }

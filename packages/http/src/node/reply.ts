@@ -90,7 +90,7 @@ class ResponseSink implements Sink {
   abort(error: unknown): void {
     if (this.#done) return;
     this.#finish();
-    this.#x.nodeBody.cut = error;
+    this.#x.cut = error;
     const { req, res } = this.#x;
     // The client must see that the body is not whole: the connection breaks, or the stream is reset.
     if (req.httpVersionMajor === 2) (res as Http2ServerResponse).stream.close(2);

@@ -34,7 +34,7 @@ export function bodyCases(bench: Bench): ConformanceCase[] {
   return [...sources(bench), ...requests(bench), ...taps(bench)];
 }
 
-function sources({ start, ask, leave }: Bench): ConformanceCase[] {
+function sources({ start, ask, leave, cannot }: Bench): ConformanceCase[] {
   return [
     {
       name: 'a reply may stream from a source',
@@ -62,7 +62,7 @@ function sources({ start, ask, leave }: Bench): ConformanceCase[] {
         ]);
         const answer = await ask(server);
         has(answer, { status: 200, body: 'hello', complete: true });
-        equal(answer.headers['content-length'], '5');
+        if (!cannot('length')) equal(answer.headers['content-length'], '5');
       },
     },
     {
@@ -90,10 +90,16 @@ function sources({ start, ask, leave }: Bench): ConformanceCase[] {
       name: 'a client that leaves a streamed reply cancels its source',
       async run() {
         const cancelled = moment();
+        let timer: ReturnType<typeof setInterval>;
         const body: Source = {
-          start: (sink: Sink) => void sink.write(encoder.encode('first')),
+          start(sink: Sink) {
+            timer = setInterval(() => sink.write(encoder.encode('drop')), 10);
+          },
           resume() {},
-          cancel: cancelled.reach,
+          cancel() {
+            clearInterval(timer);
+            cancelled.reach();
+          },
         };
         await using server = await start([replies(() => ({ status: 200, body }))]);
         leave(server, '/hello', 'first byte');
@@ -317,14 +323,16 @@ function taps({ start, ask, leave }: Bench): ConformanceCase[] {
         const late: Policy = {
           name: 'late',
           enter: (x) => {
-            void tick().then(() => {
-              try {
-                x.body?.tap({});
-              } catch (thrown) {
-                error = thrown;
-              }
-              done.reach();
-            });
+            x.waitUntil(
+              tick().then(() => {
+                try {
+                  x.body?.tap({});
+                } catch (thrown) {
+                  error = thrown;
+                }
+                done.reach();
+              }),
+            );
           },
         };
         await using server = await start([late]);

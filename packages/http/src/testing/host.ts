@@ -17,8 +17,9 @@ export interface HostUnderTest {
    * - `error-headers`: it makes the page for a thrown error itself, without the headers of policies
    * - `address`: it is told no address of the peer
    * - `abort`: it is not told that a client left before the response began
+   * - `length`: it sends a streamed body in chunks, whatever its length
    */
-  readonly cannot?: readonly ('error-headers' | 'address' | 'abort')[];
+  readonly cannot?: readonly ('error-headers' | 'address' | 'abort' | 'length')[];
   /**
    * Starts a server with the suite's routes and these policies in front of all of them, each of `mounts` mounted as
    * middleware of its own, the first one outermost.

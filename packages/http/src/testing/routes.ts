@@ -29,7 +29,7 @@ export function nodeRoutes(req: IncomingMessage, res: ServerResponse): unknown {
       return res.end();
     case '/drip':
       res.writeHead(200, { 'content-type': 'text/event-stream' });
-      return res.write('first');
+      return drip(res);
     case '/hang':
       return undefined;
     case '/seen':
@@ -43,6 +43,12 @@ export function nodeRoutes(req: IncomingMessage, res: ServerResponse): unknown {
     default:
       return res.writeHead(404).end('not here');
   }
+}
+
+/** Writes until the client has gone: some hosts notice only when they write. */
+function drip(res: ServerResponse): void {
+  const timer = setInterval(() => res.write('drop'), 10);
+  res.on('close', () => clearInterval(timer));
 }
 
 const encoder = new TextEncoder();
@@ -67,11 +73,11 @@ export async function webRoutes(request: Request): Promise<Response> {
     case '/own':
       return new Response('own', { headers: { 'x-shared': 'handler', 'x-own': 'handler' } });
     case '/stream':
-      return new Response(streamOf(['a', 'b', 'c'], true), {
+      return new Response(streamOf(['a', 'b', 'c']), {
         headers: { 'content-type': 'text/event-stream' },
       });
     case '/drip':
-      return new Response(streamOf(['first'], false), { headers: { 'content-type': 'text/event-stream' } });
+      return new Response(dripping(), { headers: { 'content-type': 'text/event-stream' } });
     case '/hang':
       return never;
     case '/seen':
@@ -83,15 +89,23 @@ export async function webRoutes(request: Request): Promise<Response> {
   }
 }
 
-function streamOf(chunks: readonly string[], close: boolean): ReadableStream {
+function streamOf(chunks: readonly string[]): ReadableStream {
   const left = [...chunks];
   return new ReadableStream({
     pull(controller) {
       const chunk = left.shift();
       if (chunk !== undefined) controller.enqueue(encoder.encode(chunk));
-      else if (close) controller.close();
-      else return never;
-      return undefined;
+      else controller.close();
+    },
+  });
+}
+
+/** Goes on as long as somebody reads. */
+function dripping(): ReadableStream {
+  return new ReadableStream({
+    async pull(controller) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      controller.enqueue(encoder.encode('drop'));
     },
   });
 }
