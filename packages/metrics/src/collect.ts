@@ -23,7 +23,8 @@ interface Value {
  * Shows components to Prometheus. Nothing is counted twice and nothing is counted here: each scrape reads the plain
  * counters that the components keep anyway.
  *
- * Called again with the same registry it adds its components to those before.
+ * Called again with the same registry it adds its components to those before. A function instead of a list is read at
+ * each scrape, for services whose components come and go.
  *
  * @throws InvalidOptionError if an option is unknown.
  *
@@ -31,13 +32,24 @@ interface Value {
  * const register = collect([limiter, pool, breaker]);
  * app.get('/metrics', async (c) => c.text(await register.metrics()));
  */
-export function collect(components: readonly Component[], options: CollectOptions = {}): Registry {
+export function collect(
+  components: readonly Component[] | (() => readonly Component[]),
+  options: CollectOptions = {},
+): Registry {
   knownOptions(options, ['register'], 'collect');
   const { register = new Registry() } = options;
   let shown = collections.get(register);
   if (shown === undefined) collections.set(register, (shown = new Collection(register)));
-  shown.add(components);
+  shown.add(sourceOf(components));
   return register;
+}
+
+function sourceOf(
+  components: readonly Component[] | (() => readonly Component[]),
+): () => readonly Component[] {
+  if (typeof components === 'function') return components;
+  const list = [...components];
+  return () => list;
 }
 
 /** What a scrape asks of a registry's metrics; prom-client's own do the same. */
@@ -66,7 +78,7 @@ class Family {
 /** The components that one registry shows. */
 class Collection {
   readonly #register: Registry;
-  readonly #components: Component[] = [];
+  readonly #sources: (() => readonly Component[])[] = [];
   readonly #known = new Set<string>();
   #scrape: Map<string, Found> | undefined;
 
@@ -74,15 +86,19 @@ class Collection {
     this.#register = register;
   }
 
-  add(components: readonly Component[]): void {
-    this.#components.push(...components);
-    this.#registerNew(read(this.#components));
+  add(source: () => readonly Component[]): void {
+    this.#sources.push(source);
+    this.#registerNew(this.#read());
+  }
+
+  #read(): Map<string, Found> {
+    return read(this.#sources.flatMap((source) => source()));
   }
 
   /** All families of one scrape are asked in one go, so the components behind them need answer only once. */
   #samples(): Map<string, Found> {
     if (this.#scrape === undefined) {
-      this.#scrape = read(this.#components);
+      this.#scrape = this.#read();
       queueMicrotask(() => (this.#scrape = undefined));
       this.#registerNew(this.#scrape);
     }

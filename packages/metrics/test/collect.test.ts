@@ -49,6 +49,16 @@ test('asks each component once a scrape, and gathers equal names in one family',
   expect(text).toContain('weir_test_size 3');
 });
 
+test('a function is asked at each scrape: what it lists no more is gone', async () => {
+  let list = [component(() => [counter(1, { of: 'one' })])];
+  const register = collect(() => list);
+  expect(await register.metrics()).toContain('{of="one"} 1');
+  list = [component(() => [counter(2, { of: 'two' })])];
+  const text = await register.metrics();
+  expect(text).toContain('{of="two"} 2');
+  expect(text).not.toContain('{of="one"}');
+});
+
 test('a family that comes up later is shown', async () => {
   let samples: readonly Sample[] = [];
   const register = collect([component(() => samples)]);
