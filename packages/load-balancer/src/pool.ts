@@ -1,31 +1,59 @@
 import {
   type Clock,
   type Component,
-  channel,
+  callable,
   componentName,
+  type Duration,
   random as defaultRandom,
+  duration,
+  fraction,
   InvalidOptionError,
-  type Json,
   knownOptions,
-  oneOf,
   type Random,
-  type Sample,
   systemClock,
   text,
 } from '@weir/core';
-import { leastConnections } from './least-connections.ts';
-import { note, type OutlierOptions, type OutlierRules, readOutlierRules } from './outliers.ts';
-import type { Choice, Picker, Strategy } from './strategy.ts';
-import { type Member, readUpstreams, type Upstream, type UpstreamOptions } from './upstream.ts';
+import { type HealthOptions, readHealthRules } from './health.ts';
+import { bySize } from './internal/by-size.ts';
+import { ServerPool } from './internal/server-pool.ts';
+import { type OutlierOptions, readOutlierRules } from './outliers.ts';
+import type { PoolListener } from './pool-events.ts';
+import type { Sticky } from './sticky.ts';
+import type { Choice, Strategy } from './strategy.ts';
+import { readUpstreams, type Upstream, type UpstreamOptions } from './upstream.ts';
 
 /** How a pool chooses and whom it leaves out. */
 export interface PoolOptions {
   /** @default 'pool-<n>' */
   readonly name?: string;
-  /** @default leastConnections() */
+  /**
+   * How servers are chosen.
+   *
+   * @default leastConnections() up to 16 servers, leastResponseTime() with more
+   */
   readonly strategy?: Strategy;
-  /** When a server is left out because of how its requests went. */
-  readonly outliers?: OutlierOptions;
+  /** Asks servers whether they are well. @default nobody asks */
+  readonly health?: HealthOptions;
+  /** When a server is left out because of how its requests went. False: never. @default {} */
+  readonly outliers?: OutlierOptions | false;
+  /**
+   * How long a server that was added, came back or was resumed takes to be given its full share, from a tenth of it on.
+   * 0 to 1 h; 0: at once.
+   *
+   * @default 0
+   */
+  readonly slowStart?: Duration;
+  /**
+   * The share of servers, of a priority or of the own zone, that must be up for it to be used. Where no priority has so
+   * many, all servers are used, up or not. 0 to 1; 0: only if none is up.
+   *
+   * @default 0.5
+   */
+  readonly panicThreshold?: number;
+  /** The zone that this balancer is in: its servers are preferred. @default none */
+  readonly zone?: string;
+  /** Keeps clients at the server they were sent to first. @default off */
+  readonly sticky?: Sticky;
   /** @default systemClock */
   readonly clock?: Clock;
   /** @default Math.random */
@@ -36,204 +64,119 @@ export interface PoolOptions {
 export interface AcquireOptions extends Choice {
   /** Servers not to choose, by URL: those that have failed this request before. */
   readonly exclude?: readonly string[] | undefined;
+  /**
+   * Asked about the chosen server only, after the strategy has chosen: false makes the pool choose again without it.
+   * True means that the server is handed out, so a breaker may count a permit here. Asked at most once per server.
+   */
+  readonly admit?: ((upstream: Upstream) => boolean) | undefined;
+  /** The token of a sticky session: its server is chosen if it is up, not excluded and admitted. */
+  readonly session?: string | undefined;
+}
+
+/** How a request went. */
+export interface Release {
+  /**
+   * 'failure' if the server is to blame; 'ignore' if nobody can tell, as when the client went away.
+   */
+  readonly outcome: 'ok' | 'failure' | 'ignore';
+  /** How long the server took to answer, ms. @default measured by the pool, where the strategy wants to know */
+  readonly durationMs?: number | undefined;
 }
 
 /** One server, for one request. Give it back exactly once; later calls do nothing. */
 export interface Lease extends Disposable {
   readonly upstream: Upstream;
   /**
-   * @param result how it went: 'failure' if the server is to blame, 'ignore' if nobody can tell, as when the client
-   *   went away. Disposing of a lease means 'ignore'.
+   * Gives it back. Disposing of a lease means 'ignore'.
+   *
+   * @throws InvalidOptionError if the outcome is none.
    */
-  release(result: { readonly outcome: 'ok' | 'failure' | 'ignore'; readonly durationMs?: number }): void;
+  release(result: Release): void;
 }
 
 /** Servers that can stand in for each other. */
-export interface Pool extends Component {
+export interface Pool extends Component, Disposable {
   readonly kind: 'pool';
+  /** In the order in which they joined. */
   readonly upstreams: readonly Upstream[];
+  readonly sticky: Sticky | undefined;
   /**
-   * Chooses a server. When all of them are ejected, all are used again: a guess is better than refusing everything.
+   * Chooses a server. If all that the strategy may choose from are excluded or not admitted, others that are up stand in:
+   * of other zones, then of the next priorities.
    *
-   * @returns undefined if there is none, or none but the excluded ones
+   * @returns undefined if there is none
    */
   acquire(options?: AcquireOptions): Lease | undefined;
+  /** The token by which a client comes back to a server; undefined if the pool is not sticky. */
+  session(upstream: Upstream): string | undefined;
+  /**
+   * Adds a server; it begins with a slow start, if the pool has one.
+   *
+   * @throws InvalidOptionError if it is malformed or in the pool already.
+   */
+  add(upstream: UpstreamOptions): Upstream;
+  /** Removes a server. What it has in flight goes on. False if there is no such server. */
+  remove(url: string): boolean;
+  /** @throws InvalidOptionError if there is no such server, or the weight is not an integer from 0 to 65,535. */
+  setWeight(url: string, weight: number): void;
+  /**
+   * Gives a server nothing new and waits until nothing is in flight there. It stays in the pool, draining, until it is
+   * resumed or removed.
+   *
+   * @throws InvalidOptionError if there is no such server; DrainError if it is not drained in time, resumed, or the pool is
+   *   closed; the signal's reason.
+   */
+  drain(url: string, options?: DrainOptions): Promise<void>;
+  /** Puts a draining server back. @throws InvalidOptionError if there is no such server. */
+  resume(url: string): void;
+  /**
+   * Calls `listener` at once with all that happens to servers: a proxy closes its connections on 'removed'.
+   *
+   * @returns a function that ends it
+   */
+  subscribe(listener: PoolListener): () => void;
+  /** Ends health checks and all waiting. The pool still hands out servers, as they were last known. */
+  close(): void;
 }
 
-const ejected = channel('weir:load-balancer:ejected');
-const returned = channel('weir:load-balancer:returned');
-const nobody: AcquireOptions = {};
+export interface DrainOptions {
+  /** How long to wait. The server goes on draining afterwards. 1 ms to 24 h. @default '5m' */
+  readonly timeout?: Duration;
+  /** Ends the waiting. */
+  readonly signal?: AbortSignal;
+}
 
 /**
- * Makes a pool of upstream servers.
+ * Makes a pool of upstream servers. It owns timers only if it has health checks.
  *
  * @throws InvalidOptionError if a URL or an option is not valid.
  *
  * @example
- * const pool = createPool(['http://10.0.0.7:8080', 'http://10.0.0.8:8080']);
+ * const pool = createPool(['http://10.0.0.7:8080', { url: 'http://10.0.0.8:8080', weight: 2 }]);
  * const lease = pool.acquire();
  * // ... send the request to lease.upstream.url ...
  * lease?.release({ outcome: 'ok' });
  */
 export function createPool(upstreams: readonly UpstreamOptions[], options: PoolOptions = {}): Pool {
-  knownOptions(options, ['name', 'strategy', 'outliers', 'clock', 'random'], 'createPool');
-  const { strategy = leastConnections(), clock = systemClock, random = defaultRandom } = options;
+  const names = ['name', 'strategy', 'health', 'outliers', 'slowStart', 'panicThreshold', 'zone', 'sticky'];
+  knownOptions(options, [...names, 'clock', 'random'], 'createPool');
+  const { strategy = bySize(), health, outliers, panicThreshold = 0.5, zone, sticky } = options;
   if (typeof strategy?.start !== 'function') {
     throw new InvalidOptionError('strategy', 'a strategy such as roundRobin()', strategy);
   }
-  return new ServerPool(
-    componentName('pool', options.name === undefined ? undefined : text(options.name, 'name')),
-    readUpstreams(upstreams),
-    strategy.name,
-    strategy.start({ random }),
-    readOutlierRules(options.outliers),
-    clock,
-  );
-}
-
-class ServerPool implements Pool {
-  readonly kind = 'pool';
-  readonly name: string;
-  readonly upstreams: readonly Member[];
-  readonly #strategy: string;
-  readonly #picker: Picker;
-  readonly #rules: OutlierRules;
-  readonly #clock: Clock;
-  /** Those that may be chosen: all that are up, or all if none is. */
-  #eligible: readonly Member[];
-  /** When the next ejected server may return; infinite while all are up, which spares reading the clock. */
-  #nextReturn = Number.POSITIVE_INFINITY;
-
-  constructor(
-    name: string,
-    members: readonly Member[],
-    strategy: string,
-    picker: Picker,
-    rules: OutlierRules,
-    clock: Clock,
-  ) {
-    this.name = name;
-    this.upstreams = members;
-    this.#strategy = strategy;
-    this.#picker = picker;
-    this.#rules = rules;
-    this.#clock = clock;
-    this.#eligible = members;
+  if (sticky !== undefined && typeof sticky?.tokensFor !== 'function') {
+    throw new InvalidOptionError('sticky', 'what stickyCookie() or stickyHeader() gives', sticky);
   }
-
-  acquire(options: AcquireOptions = nobody): Lease | undefined {
-    if (this.#nextReturn !== Number.POSITIVE_INFINITY) this.#readmit();
-    const { exclude } = options;
-    const candidates =
-      exclude === undefined || exclude.length === 0
-        ? this.#eligible
-        : this.#eligible.filter((member) => !exclude.includes(member.url));
-    if (candidates.length === 0) return undefined;
-    const member = candidates[this.#picker.pick(candidates, options)] as Member;
-    member.inFlight += 1;
-    member.picked += 1;
-    return new MemberLease(this, member);
-  }
-
-  /** Takes a lease back. Called by the lease, once. */
-  released(member: Member, outcome: 'ok' | 'failure' | 'ignore'): void {
-    member.inFlight -= 1;
-    if (outcome === 'ignore' || !note(member, outcome, this.#now(outcome), this.#rules)) return;
-    this.#arrange();
-    if (ejected.hasSubscribers) ejected.publish({ pool: this.name, upstream: member.url });
-  }
-
-  snapshot(): { readonly [name: string]: Json } {
-    return {
-      strategy: this.#strategy,
-      upstreams: this.upstreams.map(({ url, state, inFlight, picked, succeeded, failed, ejections }) => ({
-        url,
-        state,
-        inFlight,
-        picked,
-        succeeded,
-        failed,
-        ejections,
-      })),
-    };
-  }
-
-  metrics(): readonly Sample[] {
-    return this.upstreams.flatMap((member): Sample[] => {
-      const labels = { pool: this.name, upstream: member.url };
-      return [
-        requests({ ...labels, outcome: 'ok' }, member.succeeded),
-        requests({ ...labels, outcome: 'failure' }, member.failed),
-        gauge('weir_load_balancer_in_flight', 'Requests in flight.', labels, member.inFlight),
-        gauge(
-          'weir_load_balancer_up',
-          '1 if the upstream may be chosen.',
-          labels,
-          member.state === 'up' ? 1 : 0,
-        ),
-        {
-          name: 'weir_load_balancer_ejections_total',
-          help: 'Times the upstream was left out for failing.',
-          type: 'counter',
-          labels,
-          value: member.ejections,
-        },
-      ];
-    });
-  }
-
-  /** A success needs no time; a failure may start an ejection. */
-  #now(outcome: 'ok' | 'failure'): number {
-    return outcome === 'failure' ? this.#clock.now() : 0;
-  }
-
-  #readmit(): void {
-    const now = this.#clock.now();
-    if (now < this.#nextReturn) return;
-    for (const member of this.upstreams) {
-      if (member.state !== 'ejected' || member.returnsAt > now) continue;
-      member.state = 'up';
-      if (returned.hasSubscribers) returned.publish({ pool: this.name, upstream: member.url });
-    }
-    this.#arrange();
-  }
-
-  #arrange(): void {
-    const up = this.upstreams.filter((member) => member.state === 'up');
-    this.#eligible = up.length > 0 ? up : this.upstreams;
-    this.#nextReturn = Math.min(
-      ...this.upstreams.filter((member) => member.state === 'ejected').map((member) => member.returnsAt),
-    );
-  }
-}
-
-class MemberLease implements Lease {
-  readonly upstream: Member;
-  readonly #pool: ServerPool;
-  #released = false;
-
-  constructor(pool: ServerPool, member: Member) {
-    this.#pool = pool;
-    this.upstream = member;
-  }
-
-  release({ outcome }: { readonly outcome: 'ok' | 'failure' | 'ignore' }): void {
-    if (this.#released) return;
-    oneOf(outcome, 'outcome', ['ok', 'failure', 'ignore']);
-    this.#released = true;
-    this.#pool.released(this.upstream, outcome);
-  }
-
-  [Symbol.dispose](): void {
-    this.release({ outcome: 'ignore' });
-  }
-}
-
-function requests(labels: Sample['labels'], value: number): Sample {
-  const help = 'Requests whose outcome was told, by outcome.';
-  return { name: 'weir_load_balancer_requests_total', help, type: 'counter', labels, value };
-}
-
-function gauge(name: string, help: string, labels: Sample['labels'], value: number): Sample {
-  return { name, help, type: 'gauge', labels, value };
+  return new ServerPool(readUpstreams(upstreams), {
+    name: componentName('pool', options.name === undefined ? undefined : text(options.name, 'name')),
+    strategy,
+    health: health === undefined ? undefined : readHealthRules(health),
+    outliers: outliers === false ? undefined : readOutlierRules(outliers),
+    slowStartMs: duration(options.slowStart ?? 0, 'slowStart', { min: 0, max: 3_600_000 }),
+    panicThreshold: panicThreshold === 0 ? 0 : fraction(panicThreshold, 'panicThreshold'),
+    zone: zone === undefined ? undefined : text(zone, 'zone'),
+    sticky,
+    clock: options.clock ?? systemClock,
+    random: callable(options.random ?? defaultRandom, 'random'),
+  });
 }
