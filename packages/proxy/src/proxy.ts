@@ -1,68 +1,44 @@
-import type { Readable } from 'node:stream';
 import {
+  type Component,
+  componentName,
   type Duration,
   duration,
   type Exchange,
-  integer,
+  InvalidOptionError,
   knownOptions,
   type Policy,
   problem,
   type Reply,
+  text,
+  WeirError,
 } from '@weir/core';
-import type { Lease, Pool } from '@weir/load-balancer';
-import { Pool as Connections, type Dispatcher } from 'undici';
-import { requestHeaders } from './headers.ts';
-import { RequestBody } from './request-body.ts';
-import { UpstreamResponse } from './response.ts';
+import type { Pool } from '@weir/load-balancer';
+import { closeWithinMs, Forwarder } from './internal/forwarder.ts';
+import { Forwarding, type Upgraded } from './internal/forwarding.ts';
+import { RequestBody } from './internal/request-body.ts';
+import { requestHead } from './internal/request-head.ts';
+import { forwardOptionNames, readSettings } from './internal/settings.ts';
+import type { HedgeOptions, ProxyOptions } from './options.ts';
 
-/** How requests are passed on. */
-export interface ProxyOptions {
-  /** When a request may be sent again, to another upstream. Only requests that are idempotent and have no body are. */
-  readonly retry?: {
-    /** Further tries after the first. Integer, 0 to 10. @default 1 */
-    readonly max?: number;
-  };
-  /** How long to wait for an upstream, each 1 ms to 1 h. */
-  readonly timeout?: {
-    /** For a connection. @default '5s' */
-    readonly connect?: Duration;
-    /** For the head of the response. @default '30s' */
-    readonly head?: Duration;
-    /** Between two pieces of the body. @default '60s' */
-    readonly idle?: Duration;
-  };
+export interface CloseOptions {
+  /** How long requests or tunnels may go on, 0 to 24 h; then they are cut. @default '30s' */
+  readonly within?: Duration | undefined;
 }
 
-/** A policy that owns connections. */
-export interface ProxyPolicy extends Policy {
-  /** Ends the connections to all upstreams, once their requests are done. */
-  close(): Promise<void>;
+/** A policy that answers every request with what an upstream says, and owns the connections to them. */
+export interface ProxyPolicy extends Policy, Component {
+  readonly kind: 'proxy';
+  readonly name: string;
+  /** Answers 503 from now on, and ends the connections to all upstreams once their requests are done. */
+  close(options?: CloseOptions): Promise<void>;
 }
-
-interface Settings {
-  readonly retries: number;
-  readonly connectMs: number;
-  readonly headMs: number;
-  readonly idleMs: number;
-}
-
-const noUpstream = problem(503, {
-  detail: 'No upstream is available.',
-  headers: ['retry-after', '1'],
-  kind: 'error',
-});
-const badGateway = problem(502, { detail: 'The upstream could not be reached or broke off.', kind: 'error' });
-const gatewayTimeout = problem(504, { detail: 'The upstream did not answer in time.', kind: 'error' });
-
-/** Methods that may be sent twice (RFC 9110, 9.2.2). */
-const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 
 /**
- * Passes requests on to a pool's upstreams and streams the answers back, with backpressure both ways. The path and
- * query go out as they came in.
+ * Passes requests on to a pool's upstreams and streams the answers back, with backpressure both ways.
  *
- * An upstream that cannot be reached is a failure for the pool, and the request goes to another one if it may be sent
- * twice; otherwise the client gets 502, 504 or, with no upstream left, 503, as problem+json.
+ * An upstream that fails is a failure for the pool, and the request goes to another one if it may; otherwise the
+ * client gets 502, 504 or, with no upstream left, 503, as problem+json with `Proxy-Status` (RFC 9209). A client that
+ * leaves closes the upstream's connection at once and blames nobody.
  *
  * @throws InvalidOptionError if an option is unknown or out of range.
  *
@@ -71,125 +47,63 @@ const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
  * createServer(weir(proxy(pool)).wrap(() => {})).listen(8080);
  */
 export function proxy(pool: Pool, options: ProxyOptions = {}): ProxyPolicy {
-  const settings = readSettings(options);
-  const connections = new Map<string, Connections>();
-  const connectionsTo = (url: string): Connections => {
-    let found = connections.get(url);
-    if (found === undefined) {
-      found = new Connections(url, {
-        connect: { timeout: settings.connectMs },
-        headersTimeout: settings.headMs,
-        bodyTimeout: settings.idleMs,
-      });
-      connections.set(url, found);
-    }
-    return found;
-  };
+  knownOptions(options, [...forwardOptionNames, 'hedge'], 'proxy');
+  const forwarder = makeForwarder(pool, options, 'proxy');
+  const { name, tally } = forwarder;
   return {
-    name: 'proxy',
-    enter: (x) =>
-      new Promise<Reply>((resolve) => new Forwarding(x, pool, settings, connectionsTo, resolve).next()),
-    async close() {
-      await Promise.all([...connections.values()].map((each) => each.close()));
-      connections.clear();
-    },
+    kind: 'proxy',
+    name,
+    enter: (x) => enter(x, forwarder),
+    snapshot: () => tally.snapshot(),
+    metrics: () => tally.samples(name),
+    close: async (options) => forwarder.close(readWithin(options)),
   };
 }
 
-/** One request on its way, over as many tries as it may have. */
-class Forwarding {
-  readonly #x: Exchange;
-  readonly #pool: Pool;
-  readonly #settings: Settings;
-  readonly #connectionsTo: (url: string) => Dispatcher;
-  readonly #resolve: (reply: Reply) => void;
-  readonly #headers: string[];
-  readonly #body: RequestBody | undefined;
-  readonly #target: string;
-  readonly #tried: string[] = [];
-  #current: UpstreamResponse | undefined;
-
-  constructor(
-    x: Exchange,
-    pool: Pool,
-    settings: Settings,
-    connectionsTo: (url: string) => Dispatcher,
-    resolve: (reply: Reply) => void,
-  ) {
-    const { body } = x;
-    if (body === undefined) throw new Error('this host gives policies no bodies: proxy() cannot work on it');
-    this.#x = x;
-    this.#pool = pool;
-    this.#settings = settings;
-    this.#connectionsTo = connectionsTo;
-    this.#resolve = resolve;
-    this.#headers = requestHeaders(x, body.requestHeaders());
-    const source = body.requestBody();
-    this.#body = source === undefined ? undefined : new RequestBody(source);
-    this.#target = targetOf(x);
-    x.signal.addEventListener('abort', () => this.#current?.cancel(x.signal.reason), { once: true });
+function enter(x: Exchange, forwarder: Forwarder): Reply | Promise<Reply> {
+  const { tally } = forwarder;
+  if (forwarder.closed) {
+    tally.refused += 1;
+    return forwarder.reply('proxy_internal_response');
   }
-
-  next(): void {
-    const lease = this.#pool.acquire({ ip: this.#x.ip, exclude: this.#tried });
-    if (lease === undefined) {
-      this.#answer(this.#tried.length === 0 ? noUpstream : badGateway);
-      return;
-    }
-    this.#tried.push(lease.upstream.url);
-    const response = new UpstreamResponse({
-      replied: (reply) => this.#resolve(reply),
-      failed: (error) => this.#failed(lease, error),
-      ended: (outcome) => lease.release({ outcome }),
-    });
-    this.#current = response;
-    this.#connectionsTo(lease.upstream.url).dispatch(
-      {
-        origin: lease.upstream.url,
-        path: this.#target,
-        method: this.#x.method as Dispatcher.HttpMethod,
-        headers: this.#headers,
-        body: (this.#body ?? null) as Readable | null,
-      },
-      response,
+  const { body } = x;
+  if (body === undefined) {
+    throw new WeirError(
+      'ERR_WEIR_PROXY_NO_BODY',
+      'this host gives policies no bodies: proxy() cannot work on it',
     );
   }
-
-  #failed(lease: Lease, error: Error & { code?: string }): void {
-    if (this.#x.signal.aborted) {
-      lease.release({ outcome: 'ignore' });
-      this.#answer(badGateway);
-      return;
-    }
-    lease.release({ outcome: 'failure' });
-    const sendable = idempotent.has(this.#x.method) && this.#body === undefined;
-    if (sendable && this.#tried.length <= this.#settings.retries) this.next();
-    else this.#answer(error.code?.endsWith('_TIMEOUT') === true ? gatewayTimeout : badGateway);
+  const head = requestHead(x, body.requestHeaders(), forwarder.settings);
+  if ('status' in head) {
+    tally.refused += 1;
+    return problem(head.status, { detail: head.detail });
   }
-
-  #answer(reply: Reply): void {
-    this.#body?.discard();
-    this.#resolve(reply);
-  }
+  const source = body.requestBody();
+  return new Promise((resolve, reject) => {
+    const waiting = { resolve: resolve as (answer: Reply | Upgraded) => void, reject };
+    const sent = source === undefined ? undefined : new RequestBody(source);
+    new Forwarding(x, forwarder, head, sent, undefined, waiting).begin();
+  });
 }
 
-/** Path and query as received; of an absolute-form target only these, so that it cannot name another host. */
-function targetOf(x: Exchange): string {
-  const query = x.url.indexOf('?');
-  return query === -1 ? x.path : x.path + x.url.slice(query);
+/** @throws InvalidOptionError if something is out of range. */
+export function makeForwarder(pool: Pool, options: ProxyOptions, where: 'proxy' | 'upgrade'): Forwarder {
+  if (typeof pool?.acquire !== 'function' || typeof pool.subscribe !== 'function') {
+    throw new InvalidOptionError('pool', 'a pool of @weir/load-balancer', pool);
+  }
+  const name = componentName(where, options.name === undefined ? undefined : text(options.name, 'name'));
+  const idle = where === 'upgrade' ? '1h' : '60s';
+  return new Forwarder(name, pool, readSettings(options, readHedge(options.hedge), idle, where));
 }
 
-function readSettings(options: ProxyOptions): Settings {
-  knownOptions(options, ['retry', 'timeout'], 'proxy');
-  const { retry = {}, timeout = {} } = options;
-  knownOptions(retry, ['max'], 'proxy `retry`');
-  knownOptions(timeout, ['connect', 'head', 'idle'], 'proxy `timeout`');
-  const wait = (value: Duration | undefined, fallback: Duration, name: string): number =>
-    duration(value ?? fallback, `timeout.${name}`, { min: 1, max: 3_600_000 });
-  return {
-    retries: integer(retry.max ?? 1, 'retry.max', 0, 10),
-    connectMs: wait(timeout.connect, '5s', 'connect'),
-    headMs: wait(timeout.head, '30s', 'head'),
-    idleMs: wait(timeout.idle, '60s', 'idle'),
-  };
+function readHedge(hedge: HedgeOptions | undefined): number {
+  if (hedge === undefined) return 0;
+  knownOptions(hedge, ['after'], 'proxy `hedge`');
+  return duration(hedge.after, 'hedge.after', { min: 1, max: 3_600_000 });
+}
+
+/** @throws InvalidOptionError if it is no time. */
+export function readWithin(options: CloseOptions = {}): number {
+  knownOptions(options, ['within'], 'close');
+  return duration(options.within ?? closeWithinMs, 'within', { min: 0, max: 86_400_000 });
 }

@@ -1,0 +1,91 @@
+import type { Json, Sample } from '@weir/core';
+import type { FailureType } from './failure.ts';
+
+/** Upper bounds of the buckets, in seconds. */
+const bounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const;
+
+/** What became of a request. */
+export type Result = 'answered' | 'failed' | 'refused' | 'aborted';
+
+/** Plain counters of one proxy; hot paths only increment. */
+export class Tally {
+  inFlight = 0;
+  answered = 0;
+  failed = 0;
+  refused = 0;
+  aborted = 0;
+  tries = 0;
+  retries = 0;
+  hedges = 0;
+  hedgesWon = 0;
+  readonly failures: { [type in FailureType]?: number } = {};
+  readonly #heads: number[] = new Array(bounds.length + 1).fill(0);
+  #headSeconds = 0;
+
+  fail(type: FailureType): void {
+    this.failures[type] = (this.failures[type] ?? 0) + 1;
+  }
+
+  head(ms: number): void {
+    const seconds = ms / 1000;
+    let i = 0;
+    while (i < bounds.length && seconds > (bounds[i] as number)) i += 1;
+    this.#heads[i] = (this.#heads[i] as number) + 1;
+    this.#headSeconds += seconds;
+  }
+
+  snapshot(): { readonly [name: string]: Json } {
+    const { inFlight, answered, failed, refused, aborted, tries, retries, hedges, hedgesWon } = this;
+    return {
+      inFlight,
+      answered,
+      failed,
+      refused,
+      aborted,
+      tries,
+      retries,
+      hedges,
+      hedgesWon,
+      failures: { ...this.failures } as { readonly [name: string]: Json },
+    };
+  }
+
+  samples(proxy: string): readonly Sample[] {
+    const counter = (name: string, help: string, value: number, labels: Sample['labels'] = {}): Sample => ({
+      name: `weir_proxy_${name}_total`,
+      help,
+      type: 'counter',
+      labels: { proxy, ...labels },
+      value,
+    });
+    const results: readonly Result[] = ['answered', 'failed', 'refused', 'aborted'];
+    return [
+      ...results.map((result) =>
+        counter('requests', 'Requests, by what became of them.', this[result], { result }),
+      ),
+      counter('tries', 'Times that a request was given to an upstream.', this.tries),
+      counter('retries', 'Tries after one that had failed.', this.retries),
+      counter('hedges', 'Tries begun beside one that took long.', this.hedges),
+      counter('hedges_won', 'Hedges whose answer came first.', this.hedgesWon),
+      ...Object.entries(this.failures).map(([error, value]) =>
+        counter('failures', 'Tries that failed, by error type of RFC 9209.', value, { error }),
+      ),
+      {
+        name: 'weir_proxy_in_flight',
+        help: 'Requests and tunnels under way.',
+        type: 'gauge',
+        labels: { proxy },
+        value: this.inFlight,
+      },
+      {
+        name: 'weir_proxy_upstream_head_seconds',
+        help: 'Time from a try to the head of its response.',
+        type: 'histogram',
+        labels: { proxy },
+        bounds,
+        counts: this.#heads.slice(),
+        sum: this.#headSeconds,
+      },
+    ];
+  }
+}
