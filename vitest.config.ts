@@ -24,8 +24,9 @@ export default defineConfig({
     ],
     coverage: {
       provider: 'v8',
-      include: ['packages/*/src/**/*.ts'],
-      exclude: ['packages/*/src/index.ts'],
+      // Matched against paths below each project's own folder.
+      include: ['**/src/**/*.ts'],
+      exclude: ['**/src/index.ts', 'examples/**'],
       reporter: ['text-summary', 'json-summary'],
       thresholds: { lines: 90, branches: 85 },
     },

@@ -16,7 +16,7 @@ for (const [code, limit] of Object.entries(limits)) {
     format: 'esm',
     platform: 'neutral',
     target: 'es2023',
-    external: ['node:*', 'undici', 'prom-client', 'opossum'],
+    external: ['node:*', 'undici', 'prom-client', 'opossum', 'ioredis', 'redis'],
     mainFields: ['module', 'main'],
     alias: Object.fromEntries(
       [
@@ -28,6 +28,7 @@ for (const [code, limit] of Object.entries(limits)) {
         'resilience',
         'load-balancer',
         'cache',
+        'redis',
       ].map((name) => [`@weir/${name}`, join(root, 'packages', name)]),
     ),
   });

@@ -1,5 +1,6 @@
 import { createCache } from '@weir/cache';
 import { createOpossumBreaker } from '@weir/circuit-breaker/opossum';
+import { dashboard } from '@weir/dashboard';
 import { weir } from '@weir/http/hono';
 import { createPool, roundRobin } from '@weir/load-balancer';
 import { collect, metricsEndpoint } from '@weir/metrics';
@@ -7,7 +8,7 @@ import { proxy } from '@weir/proxy';
 import { createLimiter, rateLimit, tokenBucket } from '@weir/rate-limit';
 import { Hono } from 'hono';
 
-/** The gateway in front of these servers: limits, a cache, balancing, a breaker and metrics. */
+/** The gateway in front of these servers: limits, a cache, balancing, a breaker, metrics and a dashboard. */
 export function createGateway(upstreams: readonly string[]): { app: Hono; close(): Promise<void> } {
   const limiter = createLimiter({
     name: 'api',
@@ -22,7 +23,8 @@ export function createGateway(upstreams: readonly string[]): { app: Hono; close(
   const cache = createCache({ name: 'api', max: 1_000, ttl: '10s' });
   const breaker = createOpossumBreaker({ name: 'time', minimumCalls: 5, openFor: '5s' });
   const forward = proxy(pool, { timeout: { head: '5s' } });
-  const register = collect([limiter, pool, cache, breaker]);
+  const components = [limiter, pool, cache, breaker, forward];
+  const page = dashboard(components, { actions: true });
 
   /** What `/api/cached` shows: an answer of some upstream, and when it came. */
   const loadTime = (signal: AbortSignal): Promise<{ body: string; at: number }> =>
@@ -36,7 +38,8 @@ export function createGateway(upstreams: readonly string[]): { app: Hono; close(
     });
 
   const app = new Hono();
-  app.use('/metrics', weir(metricsEndpoint(register)));
+  app.use('/metrics', weir(metricsEndpoint(collect(components))));
+  app.use('/_weir/*', weir(page));
   app.use('/api/*', weir(rateLimit({ limiter })));
   app.get('/api/cached', async (c) => {
     let loaded = false;
@@ -52,5 +55,12 @@ export function createGateway(upstreams: readonly string[]): { app: Hono; close(
     console.error(`${c.req.method} ${c.req.path}: ${error.message}`);
     return c.json({ title: 'Bad Gateway', status: 502 }, 502, { 'content-type': 'application/problem+json' });
   });
-  return { app, close: () => forward.close() };
+  return {
+    app,
+    async close() {
+      page.close();
+      pool.close();
+      await forward.close();
+    },
+  };
 }

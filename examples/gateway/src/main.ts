@@ -1,6 +1,7 @@
 import type { Server } from 'node:http';
 import { createAdaptorServer } from '@hono/node-server';
 import { createGateway } from './gateway.ts';
+import { load } from './load.ts';
 import { type Mode, modes, UpstreamProcess } from './upstreams.ts';
 
 const port = Number(process.env.PORT ?? 8080);
@@ -45,11 +46,13 @@ Try, in another terminal:
   curl -i ${url}/api/hello              # each request goes to the next upstream
   curl -i ${url}/api/cached             # the second time it comes from memory, with an Age
   curl -s ${url}/metrics                # what has happened so far
+  ${url}/_weir/                         # the same as a page, for a browser
   curl -X POST ${url}/upstreams/b/die   # kill one: the gateway goes on (also: ok, slow, fail)
   for i in $(seq 200); do curl -s -o /dev/null -w '%{http_code}\\n' ${url}/api/hello & done; wait
                                                      # too fast: 429 with Retry-After
 Ctrl-C stops everything.
 `);
+  if (process.argv.includes('--load')) void load(url);
 });
 
 function fail(message: string): never {
