@@ -1,0 +1,56 @@
+import type { Invalidation } from '../invalidation.ts';
+import type { LockedRead, RemoteRead, RemoteStamp, RemoteStore } from '../remote.ts';
+import { within } from './deadline.ts';
+import type { Entry } from './memory.ts';
+import type { Settings } from './settings.ts';
+
+/** The remote tier as a cache uses it: each call within a deadline. */
+export class Tier {
+  readonly #store: RemoteStore;
+  readonly #timeout: number;
+  /** How long a load waits for another process; 0: not at all. */
+  readonly lockWait: number;
+
+  constructor(store: RemoteStore, { remoteTimeout, lockWait }: Settings) {
+    this.#store = store;
+    this.#timeout = remoteTimeout;
+    this.lockWait = store.locks === undefined ? 0 : lockWait;
+  }
+
+  async read(keys: readonly string[]): Promise<readonly RemoteRead[]> {
+    const reads: unknown = await within(this.#timeout, (signal) => this.#store.read(keys, signal));
+    if (Array.isArray(reads) && reads.length === keys.length && reads.every(isObject)) return reads;
+    throw new TypeError('a remote tier must give a read for each key');
+  }
+
+  async readLocking(key: string): Promise<LockedRead> {
+    const { locks } = this.#store;
+    const read = await within(this.#timeout, (signal) => locks!.read(key, this.lockWait, signal));
+    if (isObject(read)) return read;
+    throw new TypeError('a remote tier must give a read');
+  }
+
+  changed(key: string, ms: number): Promise<void> {
+    return within(ms, (signal) => this.#store.locks!.changed(key, signal));
+  }
+
+  release(key: string, stamp: RemoteStamp): Promise<void> {
+    return within(this.#timeout, (signal) => this.#store.locks!.release(key, stamp, signal));
+  }
+
+  write(entry: Entry, stamp?: RemoteStamp): Promise<boolean> {
+    const { key, value, tags, storedAt, freshUntil, graceMs, loadMs } = entry;
+    const remote = { value, tags, graceMs, loadMs, ttlMs: freshUntil - storedAt };
+    return within(this.#timeout, (signal) => this.#store.write(key, remote, stamp, signal));
+  }
+
+  invalidate(what: Invalidation): Promise<void> {
+    return within(this.#timeout, (signal) => this.#store.invalidate(what, signal));
+  }
+
+  async close(): Promise<void> {
+    await this.#store.close?.();
+  }
+}
+
+const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null;
