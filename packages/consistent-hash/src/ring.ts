@@ -1,5 +1,5 @@
 import { InvalidOptionError, integer, knownOptions } from '@weir/core';
-import { hashBytes, type HashKey, signedHash } from './hash-key.ts';
+import { type HashKey, hashBytes, signedHash } from './hash-key.ts';
 import { ArcIndex } from './internal/arc-index.ts';
 import { byId, idTaken, readNode, readNodes } from './internal/members.ts';
 import { mix } from './internal/murmur3.ts';
@@ -18,17 +18,24 @@ export interface RingOptions {
   readonly name?: string | undefined;
 }
 
-/** Beyond this a weight is a mistake: 2^23 points take 64 MB. */
+/** Beyond this a weight is a mistake: 2^23 points take 50 MB. */
 const maxPoints = 2 ** 23;
+
+/**
+ * How evenly a ring is shared out is luck, for each list of names anew. This is the first seed by which 10 nodes and 100
+ * of 67 usual kinds of names (node-1, 10.0.0.1:8080, http://host1:80, ...) all keep within 1.10 and 1.15 times the mean.
+ */
+const stepSeed = 28_956;
 
 /**
  * A ring of virtual nodes (Karger et al., 1997): a node owns the hashes from its neighbour's point (excluded) to its
  * own (included), so adding or removing a node moves only what that node owns.
  *
  * Point i of a node is `fmix32(a + i * b)`, where `a` is murmur3_x86_32 of the id with seed 0, `b` the same with seed
- * 1 and its lowest bit set, and fmix32 that hash's finaliser; a node has `max(1, round(weight * vnodes))` of them. Of
- * nodes with the same point, the lesser id owns it. `get` is O(1), `with` and `without` copy memory, building is
- * O(points). A point takes 4 bytes, the index 4 to 8 more.
+ * 28956 and its lowest bit set, and fmix32 that hash's finaliser; a node has `max(1, round(weight * vnodes))` of them. Of
+ * nodes with the same point, the lesser id owns it. A key belongs to the first point at or after its hash, around the
+ * circle. `get` is O(1), `with` and `without` copy what changes, building is O(points). A point takes 4 bytes; its index
+ * takes 2 to 4 more where there are many points, and 20 to 40 where there are fewer than 2^14.
  *
  * @throws InvalidOptionError if an option, an id or a weight is wrong, or two nodes share an id.
  *
@@ -47,7 +54,7 @@ export function createRing<N extends TopologyNode>(
 }
 
 class Ring<T> extends PointRing<T> {
-  protected readonly space = 'murmur3_32';
+  readonly space = 'murmur3_32';
   readonly #vnodes: number;
 
   constructor(vnodes: number, name: string | undefined, slots: Slots<T>, index: ArcIndex) {
@@ -57,27 +64,19 @@ class Ring<T> extends PointRing<T> {
 
   with(node: T): Topology<T> {
     const member = readNode(node);
-    const { id } = member;
-    if (this.#slotOf(id) !== -1) throw idTaken(id);
+    if (this.#slotOf(member.id) !== -1) throw idTaken(member.id);
     const hole = this.slots.indexOf(undefined);
     const slot = hole === -1 ? this.slots.length : hole;
     const slots = this.slots.slice();
     slots[slot] = member;
-    const points = pointsOf(member, this.#vnodes);
-    if (!this.index.fits(this.index.size + points.length, slots.length)) return this.#rebuilt(slots);
-    return this.#next(
-      slots,
-      this.index.edit(points, slot, true, (other) => slots[other]!.id < id),
-    );
+    return this.#changed(slots, slot, member, true);
   }
 
   without(id: string): Topology<T> {
     const slot = this.#slotOf(id);
-    if (slot === -1) return this;
-    const points = pointsOf(this.slots[slot]!, this.#vnodes);
-    const slots = this.slots.with(slot, undefined);
-    if (!this.index.fits(this.index.size - points.length, slots.length)) return this.#rebuilt(slots);
-    return this.#next(slots, this.index.edit(points, slot, false, (other) => other !== slot));
+    return slot === -1
+      ? this
+      : this.#changed(this.slots.with(slot, undefined), slot, this.slots[slot]!, false);
   }
 
   protected hash(key: HashKey): number {
@@ -88,18 +87,23 @@ class Ring<T> extends PointRing<T> {
     return this.slots.findIndex((slot) => slot?.id === id);
   }
 
-  #next(slots: Slots<T>, index: ArcIndex): Topology<T> {
-    return new Ring(this.#vnodes, this.name, slots, index);
-  }
-
-  #rebuilt(slots: Slots<T>): Topology<T> {
-    const members = byId(slots.filter((slot) => slot !== undefined));
-    return this.#next(members, build(members, this.#vnodes));
+  /** The ring of those slots, one of which came (`add`) or went. */
+  #changed(slots: Slots<T>, slot: number, member: Member<T>, add: boolean): Topology<T> {
+    const count = pointCount(member, this.#vnodes);
+    if (count <= maxPoints) {
+      const points = new Uint32Array(count);
+      fill(points, member.id);
+      const precedes = (other: number): boolean => (add ? slots[other]!.id < member.id : other !== slot);
+      const index = this.index.edit(points.sort(), slot, slots.length, add, precedes);
+      if (index !== undefined) return new Ring(this.#vnodes, this.name, slots, index);
+    }
+    const members = byId(slots.filter((each) => each !== undefined));
+    return new Ring(this.#vnodes, this.name, members, build(members, this.#vnodes));
   }
 }
 
 function build<T>(members: readonly Member<T>[], vnodes: number): ArcIndex {
-  const counts = members.map(({ weight }) => pointCount(weight, vnodes));
+  const counts = members.map((member) => pointCount(member, vnodes));
   const total = counts.reduce((sum, count) => sum + count, 0);
   if (total > maxPoints) {
     throw new InvalidOptionError('nodes', `so few and so light that ${maxPoints} points are enough`, total);
@@ -116,20 +120,13 @@ function build<T>(members: readonly Member<T>[], vnodes: number): ArcIndex {
   return ArcIndex.from(hashes, owners, members.length);
 }
 
-/** A member's points, ascending. */
-function pointsOf({ id, weight }: Member<unknown>, vnodes: number): Uint32Array {
-  const hashes = new Uint32Array(pointCount(weight, vnodes));
-  fill(hashes, id);
-  return hashes.sort();
-}
-
-function pointCount(weight: number, vnodes: number): number {
+function pointCount({ weight }: Member<unknown>, vnodes: number): number {
   return weight === 0 ? 0 : Math.max(1, Math.round(weight * vnodes));
 }
 
 /** Since `b` is odd and fmix32 a bijection, no two points of a node are the same. */
 function fill(hashes: Uint32Array, id: string): void {
-  const b = hashBytes(id, 1) | 1;
+  const b = hashBytes(id, stepSeed) | 1;
   let x = hashBytes(id, 0);
   for (let i = 0; i < hashes.length; i += 1) {
     hashes[i] = mix(x);

@@ -12,14 +12,14 @@ export interface NodeObject {
   readonly weight?: number | undefined;
 }
 
-/** The nodes' type as it comes back: literal strings widened, objects as they are. */
-export type NodeOf<N> = N extends string ? string : N;
+/** The nodes' type as it comes back: literal strings widened; objects as they are, with a weight that may be left out. */
+export type NodeOf<N> = N extends string ? string : N & NodeObject;
 
 /** Anything that says where a key lives: a topology, or a table of shards. */
 export interface Placement<T> {
   /** The owner of a key; undefined if there is none. */
   get(key: HashKey): T | undefined;
-  /** Equal in two processes exactly if they place every key alike. */
+  /** A fingerprint: processes that show the same one place every key alike. */
   readonly version: string;
 }
 
@@ -27,7 +27,7 @@ export interface Placement<T> {
  * Which node owns which key. Immutable: `with` and `without` make another one. The order in which nodes are given
  * does not matter (but see `createEnvoyRing`).
  */
-export interface Topology<T> extends Placement<T>, Component {
+export interface Topology<T> extends Placement<T>, Ranged, Component {
   readonly kind: 'topology';
   /** Number of nodes, those of weight 0 included. */
   readonly size: number;
@@ -61,13 +61,16 @@ export interface Topology<T> extends Placement<T>, Component {
   stats(): TopologyStats;
   /** What the node owns, ascending, neighbours joined; undefined where ownership has no ranges (rendezvous, jump). */
   ranges(id: string): readonly HashRange[] | undefined;
-  /**
-   * How a key's position is found; undefined where ownership has no ranges. Two topologies can be compared range by
-   * range if theirs is the same.
-   */
+}
+
+/** A placement that owns whole ranges of a space of positions, so that two of them can be compared range by range. */
+export interface Ranged {
+  /** How a key's position is found; undefined where ownership has no ranges. Comparable are those of the same space. */
   readonly space: string | undefined;
+  /** Where a key lies in the space; undefined where there is none. */
+  position(key: HashKey): Position | undefined;
   /** Calls `visit` with every range, ascending, from 0 to the end of the space. Neighbours may have the same owner. */
-  eachRange(visit: (range: HashRange, id: string) => void): void;
+  eachRange(visit: (id: string, start: Position, end: Position) => void): void;
 }
 
 /** A node as the topology sees it. */
@@ -77,10 +80,13 @@ export interface Member<T> {
   readonly node: T;
 }
 
-/** Positions `start` (included) to `end` (excluded). They are bigints only where the space has 64 bits. */
+/** A place in a topology's space: a bigint where that has 64 bits. */
+export type Position = number | bigint;
+
+/** Positions from `start` (included) to `end` (excluded). */
 export interface HashRange {
-  readonly start: number | bigint;
-  readonly end: number | bigint;
+  readonly start: Position;
+  readonly end: Position;
 }
 
 /** How evenly a topology spreads keys. */

@@ -89,84 +89,81 @@ export class ArcIndex {
 
   /** Calls `visit` with each point from a hash on, around the circle, until it returns true. */
   each(hash: number, visit: (hash: number, slot: number) => boolean): void {
+    const from = hash >>> 0;
     const bits = this.#bits;
-    const target = (hash << bits) >>> 0;
-    const first = hash >>> (32 - bits);
+    const shift = 32 - bits;
     // The page it starts in comes twice: at last for what lies before the hash.
     for (let turn = 0; turn <= this.#mask + 1; turn += 1) {
-      const page = (first + turn) & this.#mask;
+      const page = ((from >>> shift) + turn) & this.#mask;
       for (let i = 0; i < this.#lengths[page]!; i += 1) {
         const entry = this.#read(this.#pages[page]! + i);
-        if (turn === 0 && entry < target) continue;
-        if (turn > this.#mask && entry >= target) return;
-        if (visit(((page << (32 - bits)) | (entry >>> bits)) >>> 0, entry & this.#mask)) return;
+        const point = ((page << shift) | (entry >>> bits)) >>> 0;
+        if (turn === 0 ? point < from : turn > this.#mask && point >= from) continue;
+        if (visit(point, entry & this.#mask)) return;
       }
     }
   }
 
-  /** Whether the index stays quick and small with that many points and slots, or had better be made anew. */
-  fits(size: number, slots: number): boolean {
-    const spare = this.#early.length - 2 * this.#late.length;
-    return spare > 0 && size > 0 && slots <= this.#mask && Math.abs(bitsFor(size, slots) - this.#bits) < 2;
-  }
-
   /**
-   * The index with (`add`) or without these points, ascending, of one slot. `precedes` says which other slots come
-   * before it where points are equal. Costs a few words a point, and a copy of the pages' addresses.
+   * The index with (`add`) or without these points, ascending, of one slot; undefined if it had better be made anew, to
+   * stay quick and small. `precedes` says which other slots come before it where points are equal. `slots` is one above
+   * the highest. Costs a few words a point, and a copy of the pages' addresses.
    */
-  edit(hashes: Uint32Array, slot: number, add: boolean, precedes: (other: number) => boolean): ArcIndex {
+  edit(
+    points: Uint32Array,
+    slot: number,
+    slots: number,
+    add: boolean,
+    precedes: (other: number) => boolean,
+  ): ArcIndex | undefined {
     const bits = this.#bits;
     const mask = this.#mask;
+    const size = this.size + (add ? points.length : -points.length);
+    const full = slots > mask || this.#early.length <= 2 * this.#late.length;
+    if (full || size === 0 || Math.abs(bitsFor(size, slots) - bits) > 1) return undefined;
+    const shift = 32 - bits;
     const pages = this.#pages.slice();
     const lengths = this.#lengths.slice();
     const base = this.#early.length + this.#late.length;
     const words: number[] = [];
     const read = (at: number): number => (at < base ? this.#read(at) : words[at - base]!);
-    /** Lets a page begin behind what is written so far, and returns where it stood. */
-    const move = (page: number): number => {
-      const at = pages[page]!;
-      pages[page] = base + words.length;
-      return at;
+    /** Copies a page, unless that is done, and returns where its guard is now. */
+    const own = (page: number): number => {
+      const from = pages[page]!;
+      if (from < base) {
+        pages[page] = base + words.length;
+        for (let i = 0; i <= lengths[page]!; i += 1) words.push(this.#read(from + i));
+      }
+      return pages[page]! - base + lengths[page]!;
     };
 
-    let next = 0;
-    while (next < hashes.length) {
-      const page = hashes[next]! >>> (32 - bits);
-      let at = move(page);
-      const end = at + lengths[page]!;
-      for (; next < hashes.length && hashes[next]! >>> (32 - bits) === page; next += 1) {
-        const point = ((hashes[next]! << bits) | slot) >>> 0;
-        for (; at < end; at += 1) {
-          const entry = this.#read(at);
-          if ((entry ^ point) >>> 0 > mask ? entry > point : !precedes(entry & mask)) break;
-          words.push(entry);
-        }
-        if (add) words.push(point);
-        else at += 1;
+    for (const point of points) {
+      const page = point >>> shift;
+      const entry = ((point << bits) | slot) >>> 0;
+      const guard = own(page);
+      let at = guard - lengths[page]!;
+      for (; at < guard; at += 1) {
+        const other = words[at]!;
+        if ((other ^ entry) >>> 0 > mask ? other > entry : !precedes(other & mask)) break;
       }
-      for (; at < end; at += 1) words.push(this.#read(at));
-      lengths[page] = base + words.length - pages[page]!;
-      words.push(0);
+      // Points ascend, so this page is the last one written. Its guard is made wrong, to be mended below.
+      words.splice(at, add ? 0 : 1, ...(add ? [entry] : []));
+      lengths[page]! += add ? 1 : -1;
+      words[words.length - 1] = 0;
     }
 
     // Guards, backwards: those of the pages above, and of pages before them as long as these name the wrong owner.
-    for (const hash of hashes.reverse()) {
-      for (let page = hash >>> (32 - bits); ; page = (page - 1) & mask) {
+    for (const point of points.reverse()) {
+      for (let page = point >>> shift; ; page = (page - 1) & mask) {
         const guard = (~mask | read(pages[(page + 1) & mask]!)) >>> 0;
-        const length = lengths[page]!;
-        if (read(pages[page]! + length) === guard) break;
-        if (pages[page]! < base) {
-          const from = move(page);
-          for (let i = 0; i <= length; i += 1) words.push(this.#read(from + i));
-        }
-        words[pages[page]! - base + length] = guard;
+        if (read(pages[page]! + lengths[page]!) === guard) break;
+        words[own(page)] = guard;
       }
     }
 
     const late = new Uint32Array(this.#late.length + words.length);
     late.set(this.#late);
     late.set(words, this.#late.length);
-    const size = this.size + (add ? hashes.length : -hashes.length);
     return new ArcIndex(size, bits, pages, lengths, this.#early, late);
   }
 
@@ -176,7 +173,14 @@ export class ArcIndex {
   }
 }
 
-/** Three to five points a page, and room for the slots beside the hash. */
+/**
+ * Room for the slots beside the hash, and about two pages a point, so that most lookups look at one entry; but beyond
+ * 2^15 pages no more than one for five points, since there the caches of a processor end.
+ */
 function bitsFor(size: number, slots: number): number {
-  return Math.max(4, 32 - Math.clz32(size / 5), 32 - Math.clz32(slots));
+  return Math.max(4, Math.min(15, bitLength(2 * size)), bitLength(size / 5), bitLength(slots));
+}
+
+function bitLength(x: number): number {
+  return 32 - Math.clz32(x);
 }

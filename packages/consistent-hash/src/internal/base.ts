@@ -1,14 +1,15 @@
 import { componentName, integer, type Json, type Sample } from '@weir/core';
-import { hashBytes, type HashKey } from '../hash-key.ts';
-import type { Arcs, HashRange, Member, Topology, TopologyStats } from '../topology.ts';
-import { origin } from './arcs.ts';
+import type { HashKey } from '../hash-key.ts';
+import type { HashRange, Member, Position, Topology, TopologyStats } from '../topology.ts';
+import { fingerprint } from './fingerprint.ts';
 import { byId } from './members.ts';
 
-/** What all topologies have in common, on top of `get`, `find` and the arcs. */
+/** What all topologies have in common, on top of `get`, `find` and the ranges. */
 export abstract class Base<T> implements Topology<T> {
   readonly kind = 'topology';
   readonly name: string;
   abstract readonly size: number;
+  abstract readonly space: string | undefined;
   /** Algorithm and parameters: what the version covers beside the nodes. */
   protected readonly traits: readonly Json[];
   #version: string | undefined;
@@ -24,7 +25,8 @@ export abstract class Base<T> implements Topology<T> {
   abstract find(key: HashKey, accept: (node: T) => boolean): T | undefined;
   abstract with(node: T): Topology<T>;
   abstract without(id: string): Topology<T>;
-  abstract arcs(): Arcs | undefined;
+  abstract position(key: HashKey): Position | undefined;
+  abstract eachRange(visit: (id: string, start: Position, end: Position) => void): void;
   /** The nodes in any order. */
   protected abstract list(): readonly Member<T>[];
 
@@ -43,32 +45,33 @@ export abstract class Base<T> implements Topology<T> {
     return this.members.map(({ id, weight }) => [id, weight]);
   }
 
-  getN(key: HashKey, n: number, options: { readonly distinct?: ((node: T) => unknown) | undefined } = {}): T[] {
-    const { distinct } = options;
+  getN(
+    key: HashKey,
+    n: number,
+    options: { readonly distinct?: ((node: T) => unknown) | undefined } = {},
+  ): T[] {
+    const { distinct = (node) => node } = options;
     const found: T[] = [];
+    const values = new Set<unknown>();
     if (integer(n, 'n', 0) === 0) return found;
-    const groups = new Set<unknown>();
     this.find(key, (node) => {
-      if (distinct !== undefined) {
-        const group = distinct(node);
-        if (groups.has(group)) return false;
-        groups.add(group);
-      }
+      const value = distinct(node);
+      if (values.has(value)) return false;
+      values.add(value);
       return found.push(node) === n;
     });
     return found;
   }
 
   ranges(id: string): readonly HashRange[] | undefined {
-    const arcs = this.arcs();
-    if (arcs === undefined) return undefined;
-    const ranges: HashRange[] = [];
-    for (let i = 0; i < arcs.owners.length; i += 1) {
-      if (arcs.owners[i] !== id) continue;
-      const start = i === 0 ? origin(arcs) : arcs.ends[i - 1]!;
-      while (arcs.owners[i + 1] === id) i += 1;
-      ranges.push({ start, end: arcs.ends[i]! });
-    }
+    if (this.space === undefined) return undefined;
+    const ranges: { start: Position; end: Position }[] = [];
+    this.eachRange((owner, start, end) => {
+      if (owner !== id) return;
+      const last = ranges.at(-1);
+      if (last?.end === start) last.end = end;
+      else ranges.push({ start, end });
+    });
     return ranges;
   }
 
@@ -77,19 +80,12 @@ export abstract class Base<T> implements Topology<T> {
     return this.#stats;
   }
 
-  /** Part of the space that each id owns. */
+  /** What each id owns, in any unit. */
   protected shares(): ReadonlyMap<string, number> {
     const shares = new Map<string, number>();
-    const arcs = this.arcs();
-    if (arcs === undefined) return shares;
-    const { ends, owners, positions } = arcs;
-    let start = origin(arcs);
-    for (let i = 0; i < owners.length; i += 1) {
-      const id = owners[i];
-      const length = Number((ends[i] as bigint) - (start as bigint)) / Number(positions);
-      if (id !== undefined) shares.set(id, (shares.get(id) ?? 0) + length);
-      start = ends[i]!;
-    }
+    this.eachRange((id, start, end) => {
+      shares.set(id, (shares.get(id) ?? 0) + Number((end as bigint) - (start as bigint)));
+    });
     return shares;
   }
 
@@ -109,29 +105,27 @@ export abstract class Base<T> implements Topology<T> {
     });
     return [
       gauge('nodes', 'Nodes of the topology', size),
-      gauge('max_load_ratio', 'Largest share of a node over the share its weight asks for', maxLoad),
-      gauge('min_load_ratio', 'Smallest share of a node over the share its weight asks for', minLoad),
+      gauge('max_load_ratio', 'Largest load of a node for its weight; 1 is even', maxLoad),
+      gauge('min_load_ratio', 'Smallest load of a node for its weight; 1 is even', minLoad),
     ];
   }
 }
 
-/** Two lanes of murmur3 over JSON, which is unambiguous and the same everywhere. */
-function fingerprint(identity: Json): string {
-  const text = JSON.stringify(identity);
-  return [0, 1].map((seed) => (hashBytes(text, seed) >>> 0).toString(16).padStart(8, '0')).join('');
-}
-
 function summary<T>(members: readonly Member<T>[], owned: ReadonlyMap<string, number>): TopologyStats {
+  let space = 0;
   let total = 0;
+  for (const share of owned.values()) space += share;
   for (const { weight } of members) total += weight;
-  const shares = members.map(({ id, weight }) => ({ id, weight, share: owned.get(id) ?? 0 }));
   let maxLoad = 0;
-  let minLoad = 0;
-  for (const { weight, share } of shares) {
-    if (weight === 0) continue;
-    const load = (share / weight) * total;
-    minLoad = maxLoad === 0 ? load : Math.min(minLoad, load);
-    maxLoad = Math.max(maxLoad, load);
-  }
-  return { size: members.length, maxLoad, minLoad, shares };
+  let minLoad = Infinity;
+  const shares = members.map(({ id, weight }) => {
+    const share = (owned.get(id) ?? 0) / (space || 1);
+    if (weight > 0) {
+      const load = (share / weight) * total;
+      maxLoad = Math.max(maxLoad, load);
+      minLoad = Math.min(minLoad, load);
+    }
+    return { id, weight, share };
+  });
+  return { size: members.length, maxLoad, minLoad: Math.min(minLoad, maxLoad), shares };
 }

@@ -1,17 +1,16 @@
 // murmur3_x86_32 (Austin Appleby, 2010, public domain), in the parts that its callers put together.
 // Hashes are signed inside the package: an unsigned one that does not fit a small integer is a heap object in V8.
 
-/** Folds one little-endian block into the state. */
-export function round(h: number, block: number): number {
-  const k = Math.imul(block, 0xcc9e2d51);
-  const mixed = h ^ Math.imul((k << 15) | (k >>> 17), 0x1b873593);
-  return (Math.imul((mixed << 13) | (mixed >>> 19), 5) + 0xe6546b64) | 0;
-}
-
-/** Folds the last one to three bytes; a tail of 0 changes nothing. */
+/** Folds the last one to three bytes; 0 changes nothing. */
 export function tail(h: number, block: number): number {
   const k = Math.imul(block, 0xcc9e2d51);
   return h ^ Math.imul((k << 15) | (k >>> 17), 0x1b873593);
+}
+
+/** Folds a little-endian block of four. */
+export function round(h: number, block: number): number {
+  const x = tail(h, block);
+  return (Math.imul((x << 13) | (x >>> 19), 5) + 0xe6546b64) | 0;
 }
 
 /** The finaliser: a bijection of 32 bits in which every input bit reaches every output bit. Signed, as all here. */

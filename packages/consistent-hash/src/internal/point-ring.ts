@@ -1,7 +1,6 @@
 import type { HashKey } from '../hash-key.ts';
-import type { Arcs, Member } from '../topology.ts';
+import type { Member, Position } from '../topology.ts';
 import type { ArcIndex } from './arc-index.ts';
-import { ringArcs } from './arcs.ts';
 import { Base } from './base.ts';
 
 /** Members by the slot number that stands in the index; a removed one leaves a hole, and the others keep theirs. */
@@ -21,7 +20,6 @@ export abstract class PointRing<T> extends Base<T> {
     for (const slot of slots) this.#nodes.push(slot?.node);
   }
 
-  protected abstract readonly space: string;
   protected abstract hash(key: HashKey): number;
 
   get size(): number {
@@ -46,15 +44,22 @@ export abstract class PointRing<T> extends Base<T> {
     return found;
   }
 
-  arcs(): Arcs {
-    const ends: number[] = [];
-    const owners: (string | undefined)[] = [];
+  position(key: HashKey): Position {
+    return this.hash(key) >>> 0;
+  }
+
+  eachRange(visit: (id: string, start: Position, end: Position) => void): void {
+    let start = 0;
+    let first: string | undefined;
     this.index.each(0, (hash, slot) => {
-      ends.push(hash + 1);
-      owners.push(this.slots[slot]!.id);
+      const { id } = this.slots[slot]!;
+      first ??= id;
+      visit(id, start, hash + 1);
+      start = hash + 1;
       return false;
     });
-    return ringArcs(this.space, 2 ** 32, ends, owners);
+    // What lies behind the last point belongs to the first one.
+    if (first !== undefined && start < 2 ** 32) visit(first, start, 2 ** 32);
   }
 
   protected list(): readonly Member<T>[] {
