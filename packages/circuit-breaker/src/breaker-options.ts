@@ -36,7 +36,7 @@ export interface BreakerOptions {
   readonly maxOpenFor?: Duration;
   /** Takes a random share of up to this off the time open, so that a fleet does not probe in step. 0 to 1. @default 0 */
   readonly jitter?: number;
-  /** Probes that are let through when half-open. If all succeed the breaker closes; if one fails it opens. @default 1 */
+  /** Probes that are let through when half-open. If all succeed the breaker closes; if one fails or is slow it opens. @default 1 */
   readonly halfOpenCalls?: number;
   /**
    * A probe that has not been reported for so long loses its place to the next call. Longer than a good call takes.

@@ -11,7 +11,7 @@ export interface ExecuteOptions<T = unknown> {
   readonly signal?: AbortSignal | undefined;
   /**
    * How long the call may take. Then it rejects at once with a `BreakerDeadlineError`, its signal aborts, and it
-   * counts as a failure. More than 0.
+   * counts as a failure. More than 0, at most 24 days.
    *
    * @default none
    */

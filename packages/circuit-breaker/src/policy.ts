@@ -14,6 +14,7 @@ import {
 import { type Breaker, createBreaker } from './breaker.ts';
 import type { BreakerOptions } from './breaker-options.ts';
 import type { CallBreaker, Verdict } from './call-breaker.ts';
+import { retryAfterOf } from './internal/retry-after.ts';
 import { breakerOptionNames } from './internal/settings.ts';
 import { type Breakers, createBreakers } from './registry.ts';
 
@@ -39,7 +40,7 @@ export interface CircuitBreakerOptions extends BreakerOptions {
   readonly fallback?: Reply | ((x: Exchange, retryAfterMs: number) => Awaitable<Reply | undefined>);
   /**
    * When the call is judged: at the head of the response, or at its end, where a cut stream is seen but an endless
-   * one keeps a probe's place for its lease. Slowness is measured to the head either way.
+   * one keeps a probe's place for its lease. Slowness is measured to the head either way, from when the request came in.
    *
    * @default 'head'
    */
@@ -101,21 +102,21 @@ export function circuitBreaker(options: CircuitBreakerOptions = {}): CircuitBrea
         try {
           verdict = classify(outcome, x);
         } finally {
-          report(verdict, outcome.headMs);
+          report(verdict, outcome);
         }
       };
     },
   };
 }
 
-type Report = (verdict: Verdict, ms: number) => void;
+type Report = (verdict: Verdict, outcome: Outcome) => void;
 
 function withPermit(breaker: Breaker): Report | undefined {
   const permit = breaker.tryAcquire();
   if (permit === 0) return undefined;
-  return (verdict, ms) => {
-    if (verdict === 'success') breaker.success(permit, ms);
-    else if (verdict === 'failure') breaker.failure(permit, ms);
+  return (verdict, { headMs, error }) => {
+    if (verdict === 'success') breaker.success(permit, headMs);
+    else if (verdict === 'failure') breaker.failure(permit, headMs, retryAfterOf(error));
     else breaker.ignore(permit);
   };
 }

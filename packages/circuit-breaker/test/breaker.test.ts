@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { InvalidOptionError } from '@weir/core';
 import { ManualClock, seededRandom } from '@weir/core/testing';
 import fc from 'fast-check';
@@ -106,6 +107,34 @@ describe('windows', () => {
     expect(breaker.tryAcquire()).toBe(0);
     now = 31_001;
     expect(breaker.tryAcquire()).toBeGreaterThan(0);
+  });
+});
+
+describe('a clock that jumps', () => {
+  it('changes nothing if it is the wall clock', () => {
+    const { breaker, clock } = setup({ window: timeWindow('10s'), minimumCalls: 3 });
+    calls(breaker, 'FF');
+    clock.setEpoch(0);
+    calls(breaker, 'F');
+    expect(breaker.state).toBe('open');
+    clock.setEpoch(4_000_000_000_000);
+    expect(breaker.retryAfterMs).toBe(10_000);
+    clock.setEpoch(0);
+    clock.advance('10s');
+    expect(breaker.state).toBe('half-open');
+  });
+
+  it('forgets the window and lets exactly one probe through after a day was skipped', () => {
+    const { breaker, clock } = setup({ window: timeWindow('10s'), minimumCalls: 3 });
+    calls(breaker, 'FF');
+    clock.advance('1d');
+    calls(breaker, 'F');
+    expect(breaker.snapshot()).toMatchObject({ state: 'closed', calls: 1 });
+    calls(breaker, 'FF');
+    clock.advance('1d');
+    expect(Array.from({ length: 9 }, () => breaker.tryAcquire()).filter((permit) => permit > 0)).toHaveLength(
+      1,
+    );
   });
 });
 
@@ -225,58 +254,82 @@ describe('permits', () => {
     expect(breaker.state).toBe('closed');
   });
 
-  it('behaves like a plain model, whatever is reported in whatever order', () => {
-    const command = fc.oneof(
-      { weight: 4, arbitrary: fc.constant('acquire' as const) },
-      { weight: 3, arbitrary: fc.tuple(fc.constantFrom('success', 'failure', 'ignore'), fc.nat()) },
-      { weight: 1, arbitrary: fc.integer({ min: 1, max: 1500 }) },
-      {
-        weight: 1,
-        arbitrary: fc.constantFrom('forceOpen' as const, 'forceClose' as const, 'reset' as const),
-      },
-    );
-    fc.assert(
-      fc.property(
-        fc.array(command, { maxLength: 150 }),
-        fc.integer({ min: 1, max: 3 }),
-        (commands, probes) => {
-          const clock = new ManualClock();
-          const breaker = createBreaker({
-            window: countWindow(5),
-            minimumCalls: 3,
-            failureRate: 0.6,
-            openFor: 1000,
-            maxOpenFor: 4000,
-            halfOpenCalls: probes,
-            probeLease: 2000,
-            clock,
-          });
-          const model = new Model(probes);
-          const held: { permit: number; call: Call | undefined }[] = [];
-          for (const each of commands) {
-            if (each === 'acquire') {
-              const permit = breaker.tryAcquire();
-              const call = model.acquire(clock.now());
-              expect(permit > 0).toBe(call !== undefined);
-              if (permit > 0) held.push({ permit, call });
-            } else if (typeof each === 'number') {
-              clock.advance(each);
-            } else if (typeof each === 'string') {
-              breaker[each]();
-              model[each]();
-            } else if (held.length > 0) {
-              const [what, index] = each as ['success' | 'failure' | 'ignore', number];
-              const [{ permit, call }] = held.splice(index % held.length, 1) as [(typeof held)[0]];
-              breaker[what](permit);
-              model.report(call!, what, clock.now());
-            }
-            expect(breaker.state).toBe(model.stateAt(clock.now()));
-          }
+  it.each([
+    ['calls that are not told apart', {}],
+    ['calls that are told apart by their age', { slowCallAfter: '1d' }],
+  ] as const)(
+    'behaves like a plain model, whatever is reported in whatever order, with %s',
+    (_what, more) => {
+      const command = fc.oneof(
+        { weight: 4, arbitrary: fc.constant('acquire' as const) },
+        {
+          weight: 3,
+          arbitrary: fc.tuple(fc.constantFrom('success', 'failure', 'ignore', 'again'), fc.nat()),
         },
-      ),
-      { numRuns: 400 },
-    );
-  });
+        { weight: 1, arbitrary: fc.integer({ min: 1, max: 1500 }) },
+        {
+          weight: 1,
+          arbitrary: fc.constantFrom('forceOpen' as const, 'forceClose' as const, 'reset' as const),
+        },
+      );
+      fc.assert(
+        fc.property(
+          fc.array(command, { maxLength: 150 }),
+          fc.integer({ min: 1, max: 3 }),
+          (commands, probes) => {
+            const clock = new ManualClock();
+            const breaker = createBreaker({
+              window: countWindow(5),
+              minimumCalls: 3,
+              failureRate: 0.6,
+              openFor: 1000,
+              maxOpenFor: 4000,
+              halfOpenCalls: probes,
+              probeLease: 2000,
+              clock,
+              ...more,
+            });
+            const model = new Model(probes);
+            const held: { permit: number; call: Call | undefined }[] = [];
+            const reported: number[] = [];
+            for (const each of commands) {
+              if (each === 'acquire') {
+                const permit = breaker.tryAcquire();
+                const call = model.acquire(clock.now());
+                expect(permit > 0).toBe(call !== undefined);
+                if (permit > 0) held.push({ permit, call });
+              } else if (typeof each === 'number') {
+                clock.advance(each);
+              } else if (typeof each === 'string') {
+                breaker[each]();
+                model[each]();
+              } else if (each[0] === 'again') {
+                // Documented: while closed, with ages off, a second report cannot be told from another call's.
+                const permit = reported[each[1] % reported.length];
+                const apart = 'slowCallAfter' in more ? !model.forced : breaker.state !== 'closed';
+                if (permit !== undefined && apart) breaker[each[1] % 2 === 0 ? 'failure' : 'success'](permit);
+              } else if (held.length > 0) {
+                const [what, index] = each as ['success' | 'failure' | 'ignore', number];
+                const [{ permit, call }] = held.splice(index % held.length, 1) as [(typeof held)[0]];
+                breaker[what](permit);
+                reported.push(permit);
+                model.report(call!, what, clock.now());
+              }
+              expect(breaker.state).toBe(model.stateAt(clock.now()));
+              const { results } = model;
+              expect(breaker.snapshot()).toMatchObject({
+                inFlight: held.filter(({ call }) => model.awaits(call!)).length,
+                ...(model.state === 'closed' && !model.forced
+                  ? { calls: results.length, failures: results.filter(Boolean).length }
+                  : {}),
+              });
+            }
+          },
+        ),
+        { numRuns: 400 },
+      );
+    },
+  );
 });
 
 interface Call {
@@ -307,6 +360,10 @@ class Model {
 
   stateAt(now: number): string {
     return this.state === 'open' && !this.forced && now >= this.until ? 'half-open' : this.state;
+  }
+
+  awaits(call: Call): boolean {
+    return call.period === this.period && (this.state !== 'half-open' || this.probes.includes(call));
   }
 
   acquire(now: number): Call | undefined {
@@ -487,6 +544,84 @@ describe('saving', () => {
   );
 });
 
+describe('changes of state', () => {
+  const subscribed = (listen: (change: unknown) => void, run: () => void): void => {
+    subscribe('weir:circuit-breaker:state', listen);
+    try {
+      run();
+    } finally {
+      unsubscribe('weir:circuit-breaker:state', listen);
+    }
+  };
+
+  it('are published, each once', () => {
+    const { breaker, clock } = setup({ name: 'prices', consecutiveFailures: 1 });
+    const changes: unknown[] = [];
+    subscribed(
+      (change) => void changes.push(change),
+      () => {
+        calls(breaker, 'F');
+        clock.advance('10s');
+        calls(breaker, 'S');
+        breaker.reset();
+        breaker.forceOpen();
+      },
+    );
+    calls(setup({ consecutiveFailures: 1 }).breaker, 'F');
+    expect(changes).toEqual(
+      [
+        ['closed', 'open'],
+        ['open', 'half-open'],
+        ['half-open', 'closed'],
+        ['closed', 'open'],
+      ].map(([from, to]) => ({ breaker: 'prices', from, to })),
+    );
+  });
+
+  it('go on though a listener throws', async () => {
+    const fault = new Error('listener');
+    const others = process.listeners('uncaughtException');
+    process.removeAllListeners('uncaughtException');
+    const thrown = new Promise((resolve) => process.once('uncaughtException', resolve));
+    try {
+      const { breaker } = setup({ consecutiveFailures: 1 });
+      subscribed(
+        () => {
+          throw fault;
+        },
+        () => calls(breaker, 'F'),
+      );
+      expect(breaker.state).toBe('open');
+      expect(await thrown).toBe(fault);
+    } finally {
+      for (const other of others) process.on('uncaughtException', other);
+    }
+  });
+
+  it.each(['forceOpen', 'forceClose', 'reset'] as const)(
+    'bear a listener that calls %s in the middle of one',
+    (control) => {
+      for (const options of [{}, { slowCallAfter: 100 }]) {
+        const { breaker, clock } = setup({ consecutiveFailures: 1, ...options });
+        calls(breaker, 'F');
+        clock.advance('10s');
+        let permit = -1;
+        subscribed(
+          (change) => {
+            if ((change as { to: string }).to === 'half-open') breaker[control]();
+          },
+          () => {
+            permit = breaker.tryAcquire();
+          },
+        );
+        expect(permit).toBe(0);
+        expect(breaker.state).toBe(control === 'forceOpen' ? 'open' : 'closed');
+        expect(breaker.snapshot()).toMatchObject({ inFlight: 0, forced: control !== 'reset' });
+      }
+    },
+  );
+});
+
 describe('options', () => {
   it.each([
     ['failureRate', 0],
@@ -526,7 +661,9 @@ describe('options', () => {
 
   it('refuses a deadline that is none without losing a permit', async () => {
     const { breaker } = halfOpen();
-    await expect(breaker.execute(() => 1, { deadline: -1 })).rejects.toBeInstanceOf(InvalidOptionError);
+    for (const deadline of [-1, 0, '30d'] as const) {
+      await expect(breaker.execute(() => 1, { deadline })).rejects.toBeInstanceOf(InvalidOptionError);
+    }
     expect(await breaker.execute(() => 1)).toBe(1);
   });
 
@@ -538,13 +675,13 @@ describe('options', () => {
   });
 });
 
-it('lets the process exit with breakers open', () => {
+it('lets the process exit with breakers open and calls under way', () => {
   const script = `
     const { createBreaker } = await import('@weir/circuit-breaker');
     const { createOpossumBreaker } = await import('@weir/circuit-breaker/opossum');
     for (const breaker of [createBreaker({ minimumCalls: 1 }), createOpossumBreaker({ minimumCalls: 1 })]) {
-      await breaker.execute(() => Promise.reject(new Error('down')), { deadline: '1h' }).catch(() => {});
       breaker.execute(() => new Promise(() => {}), { deadline: '1h' }).catch(() => {});
+      await breaker.execute(() => Promise.reject(new Error('down')), { deadline: '1h' }).catch(() => {});
       console.log(breaker.state);
     }`;
   const args = ['--conditions=@weir/source', '--input-type=module', '--eval', script];

@@ -47,7 +47,8 @@ export function pending(breaker: CallBreaker, classify?: () => Verdict) {
       started = true;
       settle = { resolve, reject: () => reject(down) };
     });
-  const ended = breaker.execute(work, { classify }).then(
+  const options = classify === undefined ? [] : [{ classify }];
+  const ended = breaker.execute(work, ...options).then(
     () => 'resolved',
     (error: { code?: string }) => error.code ?? 'rejected',
   );
@@ -291,6 +292,16 @@ export function conformance(
       expect(other[0]!.aborted).toBe(false);
     });
 
+    it('lets the caller abort a body that is read after the call, also with a deadline', async () => {
+      const controller = new AbortController();
+      const { signal } = controller;
+      const bodies = await Promise.all(
+        [{}, { deadline: 50 }].map((more) => make(options).execute(async (own) => own, { signal, ...more })),
+      );
+      controller.abort(down);
+      expect(bodies.map((body) => body.reason)).toEqual([down, down]);
+    });
+
     it('judges by the classifier, of errors and of values', async () => {
       const breaker = make(options);
       const badValue = (_error: unknown, value: unknown): Verdict =>
@@ -318,6 +329,24 @@ export function conformance(
       }
       expect(breaker.state).toBe('closed');
       expect(await pass(breaker)).toBe(1);
+    });
+
+    it('counts a call once, though its classifier makes the caller give it up', async () => {
+      const breaker = make(options);
+      const controller = new AbortController();
+      const classify = (): Verdict => {
+        controller.abort(down);
+        return 'success';
+      };
+      const { signal } = controller;
+      await expect(breaker.execute(async () => 1, { signal, classify })).rejects.toBe(down);
+      await vi.advanceTimersByTimeAsync(0);
+      const counted = breaker
+        .metrics()
+        .map(({ labels, ...sample }) => ['value' in sample && sample.value, labels.result]);
+      expect(counted).toContainEqual([1, 'ignored']);
+      expect(counted).toContainEqual([0, 'success']);
+      expect(counted).toContainEqual([0, 'stale']);
     });
 
     it('stays forced open until reset', async () => {

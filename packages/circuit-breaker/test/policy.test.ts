@@ -105,6 +105,13 @@ describe('circuitBreaker', () => {
     expect(policy.breaker!.snapshot()).toMatchObject({ state: 'half-open', inFlight: 0 });
   });
 
+  it('stays open as long as the error of the handler asks', () => {
+    const { policy } = make({ minimumCalls: 1 });
+    const busy = Object.assign(new Error('busy'), { retryAfterMs: 60_000 });
+    (policy.enter(fakeExchange()) as Leave)({ ...outcome('error'), error: busy });
+    expect(policy.breaker!.retryAfterMs).toBe(60_000);
+  });
+
   it('answers from a fallback', async () => {
     const stale = { status: 200, body: 'stale', kind: 'ok' } as const;
     const fallback = vi.fn((): Reply | undefined => stale);

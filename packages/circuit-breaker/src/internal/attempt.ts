@@ -4,7 +4,7 @@ import { BreakerDeadlineError } from '../errors.ts';
 
 /** The deadline in ms, or 0. Read before a permit is taken, because a bad one throws. */
 export const deadlineOf = (options: Pick<ExecuteOptions, 'deadline'>): number =>
-  options.deadline === undefined ? 0 : duration(options.deadline, 'deadline');
+  options.deadline === undefined ? 0 : duration(options.deadline, 'deadline', { max: 2 ** 31 - 1 });
 
 /**
  * Calls `fn` and reports once how it ended: by itself, by the caller's signal or by the deadline, whichever is first.
@@ -19,6 +19,11 @@ export function attempt<T>(
   const { signal, classify } = options;
   const wanted = fn.length > 0 && (deadline > 0 || signal === undefined);
   const own = wanted ? new AbortController() : undefined;
+  // The caller's goes on to count when the call has ended, for a body that is still being read.
+  const given =
+    own !== undefined && signal !== undefined
+      ? AbortSignal.any([signal, own.signal])
+      : (own?.signal ?? signal);
   return new Promise<T>((resolve, reject) => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     let reported = false;
@@ -53,7 +58,7 @@ export function attempt<T>(
       // Node returns an object, browsers a number; only the former keeps a process alive.
       (timer as { unref?: () => void }).unref?.();
     }
-    (async () => fn(own?.signal ?? (signal as AbortSignal)))().then(
+    (async () => fn(given as AbortSignal))().then(
       (value) => judge(undefined, value, 'success') && resolve(value),
       (error: unknown) => judge(error, undefined, 'failure') && reject(error),
     );

@@ -32,7 +32,7 @@ export const breakerOptionNames: readonly string[] = [
   'random',
 ];
 
-/** Options as numbers. What is switched off is Infinity. Shared by all breakers of a registry. */
+/** Options as numbers. What is switched off is 0, which weighs less than Infinity. Shared by all breakers of a registry. */
 export interface Settings {
   readonly timed: boolean;
   /** Of the window: calls, or ms if `timed`. */
@@ -67,12 +67,11 @@ export function readSettings(options: BreakerOptions, where: string): Settings {
     span: window.kind === 'time' ? window.length : window.size,
     failureRate:
       options.failureRate === undefined && consecutiveFailures !== undefined
-        ? Infinity
+        ? 0
         : fraction(options.failureRate ?? 0.5, 'failureRate'),
     slowRate: fraction(options.slowCallRate ?? 1, 'slowCallRate'),
-    slowAfter: slowCallAfter === undefined ? Infinity : duration(slowCallAfter, 'slowCallAfter'),
-    inARow:
-      consecutiveFailures === undefined ? Infinity : integer(consecutiveFailures, 'consecutiveFailures', 1),
+    slowAfter: slowCallAfter === undefined ? 0 : duration(slowCallAfter, 'slowCallAfter'),
+    inARow: consecutiveFailures === undefined ? 0 : integer(consecutiveFailures, 'consecutiveFailures', 1),
     minimum: integer(options.minimumCalls ?? Math.min(10, size), 'minimumCalls', 1, size),
     openFor,
     maxOpenFor: duration(options.maxOpenFor ?? openFor, 'maxOpenFor', { min: openFor }),

@@ -17,8 +17,8 @@ export interface Tally {
 export const tallyFor = ({ timed, span }: Settings): Tally =>
   timed ? new TimeTally(span) : new CountTally(span);
 
-/** How many calls fit in one array element: 30 bits stay a small integer on every engine. */
-const PER_WORD = 15;
+/** Calls in one array element, 2 bits each. */
+const PER_WORD = 16;
 
 class CountTally implements Tally {
   calls = 0;
@@ -38,8 +38,8 @@ class CountTally implements Tally {
   add(bits: number): void {
     const words = this.#words;
     const at = this.#at;
-    const index = (at / PER_WORD) | 0;
-    const shift = (at % PER_WORD) << 1;
+    const index = at >> 4;
+    const shift = (at & 15) << 1;
     const word = words[index]!;
     const gone = (word >> shift) & 3;
     if (bits !== gone) {
@@ -64,22 +64,17 @@ class TimeTally implements Tally {
   #bad: number[] | undefined;
   /** Steps since the clock's origin. */
   #step = 0;
-  #ends = 0;
-  #at = 0;
 
   constructor(length: number) {
     this.#width = length / STEPS;
   }
 
   advance(now: number): void {
-    if (now < this.#ends) return;
     const step = Math.floor(now / this.#width);
-    for (let left = Math.min(step - this.#step, STEPS); left > 0; left -= 1) {
-      this.#at = this.#at === STEPS - 1 ? 0 : this.#at + 1;
-      this.#clear(this.#at);
-    }
-    this.#step = step;
-    this.#ends = (step + 1) * this.#width;
+    // Negative: a clock that went back goes on in the newest step.
+    for (let left = Math.min(step - this.#step, STEPS); left > 0; left -= 1)
+      this.#clear(cell(step - left + 1));
+    this.#step = Math.max(step, this.#step);
   }
 
   #clear(at: number): void {
@@ -94,13 +89,17 @@ class TimeTally implements Tally {
 
   add(bits: number, now: number): void {
     this.advance(now);
+    const at = cell(this.#step);
     this.calls += 1;
-    this.#calls[this.#at]! += 1;
+    this.#calls[at]! += 1;
     if (bits === 0) return;
     this.#bad ??= new Array<number>(STEPS * 2).fill(0);
     this.failures += bits & 1;
     this.slow += bits >> 1;
-    this.#bad[this.#at]! += bits & 1;
-    this.#bad[this.#at + STEPS]! += bits >> 1;
+    this.#bad[at]! += bits & 1;
+    this.#bad[at + STEPS]! += bits >> 1;
   }
 }
+
+/** Where a step is kept; the origin of a clock may lie ahead. */
+const cell = (step: number): number => ((step % STEPS) + STEPS) % STEPS;
