@@ -62,7 +62,7 @@ test('what may be reused comes from memory', async () => {
   const second = await ask(port);
   expect(second).toMatchObject({ status: 200, body: 'answer 1' });
   expect(second.headers).toMatchObject({
-    age: '0',
+    age: expect.stringMatching(/^\d+$/),
     'cache-status': expect.stringContaining('weir; hit; ttl='),
   });
   expect(asked).toBe(1);

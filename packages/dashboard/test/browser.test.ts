@@ -167,7 +167,11 @@ describe.skipIf(executablePath === undefined)('in a real browser', () => {
     async (colorScheme) => {
       await using opened = await open({ viewport: { width: 360, height: 740 }, colorScheme });
       const { page } = opened;
-      const { scroll, width, ground } = await page.evaluate<{ scroll: number; width: number; ground: string }>(`({
+      const { scroll, width, ground } = await page.evaluate<{
+        scroll: number;
+        width: number;
+        ground: string;
+      }>(`({
         scroll: document.documentElement.scrollWidth,
         width: document.documentElement.clientWidth,
         ground: getComputedStyle(document.body).backgroundColor,

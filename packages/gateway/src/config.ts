@@ -29,7 +29,7 @@ const server = z.union([
   }),
 ]);
 
-export const strategies = [
+const strategies = [
   'roundRobin',
   'weightedRoundRobin',
   'random',
@@ -128,13 +128,7 @@ const jwt = z
     message: 'must have either jwksUrl or jwks',
   });
 
-export const algorithms = [
-  'fixedWindow',
-  'slidingLog',
-  'slidingWindow',
-  'tokenBucket',
-  'leakyBucket',
-] as const;
+const algorithms = ['fixedWindow', 'slidingLog', 'slidingWindow', 'tokenBucket', 'leakyBucket'] as const;
 
 const limit = z.strictObject({
   /** @default 'tokenBucket' */

@@ -7,7 +7,7 @@ export interface DeadlineOptions {
   readonly max?: Duration;
 }
 
-export const DEADLINE_HEADER = 'x-deadline-ms';
+const DEADLINE_HEADER = 'x-deadline-ms';
 
 /**
  * How long the caller of this request still waits for the answer, ms: what its header says, or `max`. 0 if its time is

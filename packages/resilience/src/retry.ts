@@ -47,7 +47,7 @@ export interface RetryOptions {
   readonly random?: Random;
 }
 
-export const retryOptionNames: readonly string[] = [
+const retryOptionNames: readonly string[] = [
   'attempts',
   'delay',
   'maxDelay',

@@ -138,7 +138,7 @@ function step(schema: Schema, part: PropertyKey): Schema[] {
 }
 
 /** The nearest of some words, if it is near enough to have been meant. */
-export function closest(word: string, words: readonly string[]): string | undefined {
+function closest(word: string, words: readonly string[]): string | undefined {
   let best: string | undefined;
   let least = Math.max(2, Math.floor(word.length / 3)) + 1;
   for (const each of words) {

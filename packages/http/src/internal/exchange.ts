@@ -188,7 +188,7 @@ function kindOf(status: number, error: unknown): 'ok' | 'error' {
 }
 
 /** The path of a request target: no query; of an absolute-form target (RFC 9112, 3.2.2) what follows the authority. */
-export function pathOf(url: string): string {
+function pathOf(url: string): string {
   const query = url.indexOf('?');
   const target = query === -1 ? url : url.slice(0, query);
   if (target.charCodeAt(0) === 47) return target;

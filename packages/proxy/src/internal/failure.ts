@@ -97,6 +97,6 @@ export function failureReply(type: FailureType, via: string | undefined, retryAf
 }
 
 /** RFC 9209. The next hop is left out: it is nobody's business where the upstreams are. */
-export function proxyStatus(via: string, type: FailureType): Pairs {
+function proxyStatus(via: string, type: FailureType): Pairs {
   return ['proxy-status', `${via}; error=${type}`];
 }
