@@ -126,6 +126,7 @@ describe('rateLimit', () => {
       refused(policy, key === undefined ? {} : { headers: { 'x-api-key': key } });
     expect([by('a'), by('a'), by('a'), by('b')]).toEqual([false, false, true, false]);
     expect([by(), by(), by()]).toEqual([false, false, true]);
+    expect(refused(policy, { ip: '192.0.2.2' })).toBe(false);
     // Nobody spends the budget of an address by sending it as a key.
     expect(by('192.0.2.1')).toBe(false);
     expect(() => byHeader('')).toThrow(expect.objectContaining({ option: 'name' }));

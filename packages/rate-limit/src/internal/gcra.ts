@@ -81,12 +81,12 @@ export class Gcra extends Cells {
 
   override turn(slot: number, cost: number): number {
     if (!this.#shapes || cost > this.capacity) return this.wait(slot, cost);
-    return this.#ticks(Math.max(0, this.cells[slot]! - this.#units() - this.#slack));
+    return this.#ticks(Math.max(0, this.#level(slot) - this.#slack));
   }
 
   override delay(slot: number, cost: number, ahead: number): number {
     if (!this.#shapes) return super.delay(slot, cost, ahead);
-    const queued = Math.max(0, this.cells[slot]! - this.#units()) + ahead * this.#token;
+    const queued = this.#level(slot) + ahead * this.#token;
     if (queued + cost * this.#token > this.#full) return never;
     return this.#ticks(queued);
   }
@@ -102,12 +102,11 @@ export class Gcra extends Cells {
   }
 
   remaining(slot: number): number {
-    const level = Math.max(0, this.cells[slot]! - this.#units());
-    return Math.max(0, Math.floor((this.#full - level) / this.#token));
+    return Math.max(0, Math.floor((this.#full - this.#level(slot)) / this.#token));
   }
 
   reset(slot: number): number {
-    return this.#ticks(Math.max(0, this.cells[slot]! - this.#units()));
+    return this.#ticks(this.#level(slot));
   }
 
   override load(slot: number, [arrival = 0, origin = 0]: readonly number[]): void {
@@ -118,6 +117,12 @@ export class Gcra extends Cells {
 
   override save(slot: number): readonly number[] {
     return [this.cells[slot]!, this.#origin];
+  }
+
+  /** What is in the bucket. The time is read first: reading it may move the origin, and all cells with it. */
+  #level(slot: number): number {
+    const time = this.#units();
+    return Math.max(0, this.cells[slot]! - time);
   }
 
   /** Time in units. */
