@@ -37,7 +37,7 @@ const ownNames = ['account', 'address', 'failed', 'perPair', 'perAddress', 'perA
  * @throws InvalidOptionError if an option is unknown or not as described.
  *
  * @example
- * app.post('/login', weir(protectLogin({ account: (x) => x.raw.req.body.email.toLowerCase() })), login);
+ * app.post('/login', weir(protectLogin({ account: (x) => (x.raw as Request).body.email?.toLowerCase() })), login);
  */
 export function protectLogin(options: LoginProtectionOptions): readonly RateLimitPolicy[] {
   knownOptions(

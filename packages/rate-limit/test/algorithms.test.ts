@@ -244,6 +244,7 @@ describe.each(algorithms)('$name', (algorithm) => {
     ['limit', { limit: 1e12 + 1 }],
     ['per', { per: 0 }],
     ['per', { per: 0.5 }],
+    ['per', { per: 1.5 }],
     ['per', { per: '1 minute' }],
     ['per', { per: '367d' }],
     ['per', { per: undefined }],

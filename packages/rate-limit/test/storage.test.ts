@@ -68,6 +68,19 @@ describe.each(storages)('%s', (_, storage, sprayed) => {
     expect(limiter.check('blocked')).toMatchObject({ allowed: false, policy: 'blocked' });
   });
 
+  test('keeps a block while room is made for more keys', () => {
+    const limiter = createLimiter({
+      limits: fixedWindow({ limit: 9, per: '1d' }),
+      maxKeys: 10_000,
+      storage: storage(),
+    });
+    limiter.check('blocked');
+    limiter.block('blocked', '1h');
+    for (let i = 0; i < 5000; i += 1) limiter.check(address(i));
+    expect(limiter.check('blocked')).toMatchObject({ allowed: false, policy: 'blocked' });
+    expect(limiter.check(address(4999)).allowed).toBe(true);
+  });
+
   test('when all keys are exhausted, new ones share what is left: counted, and never one that has its own', () => {
     const clock = new ManualClock();
     const limiter = createLimiter({

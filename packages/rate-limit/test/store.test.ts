@@ -328,6 +328,27 @@ describe('a limiter over a store', () => {
     expect(await limiter.peek('k')).toMatchObject({ remaining: 5 });
   });
 
+  test('rejects for one in line when its limits cannot be had any more, and serves the next', async () => {
+    const limit = fixedWindow({ limit: 1, per: 1000 });
+    let fails = false;
+    const { limiter, pass } = make({
+      limits: () => {
+        if (!fails) return limit;
+        fails = false;
+        throw new Error('no plan');
+      },
+    });
+    await limiter.check('k');
+    const first = limiter.wait('k');
+    first.catch(() => {});
+    const second = limiter.wait('k');
+    await pass(1);
+    fails = true;
+    await pass(1000);
+    await expect(first).rejects.toThrow('no plan');
+    expect(await second).toMatchObject({ allowed: true });
+  });
+
   test('on closing, refuses those who wait and lets the store give back what it holds', async () => {
     const { limiter, store, pass } = make({ name: 'closing', limits: fixedWindow({ limit: 1, per: '1h' }) });
     await limiter.check('k');
