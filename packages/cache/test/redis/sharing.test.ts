@@ -83,9 +83,8 @@ describeRedis('caches of several processes', () => {
       await Promise.all(Array.from({ length: 100 }, (_, j) => run(i + j)));
     }
     expect(stale).toBe(0);
-    // Both orders have come up.
+    // Deletions did come in between.
     expect(overtaken).toBeGreaterThan(100);
-    expect(overtaken).toBeLessThan(9900);
     for (const cache of caches) await cache.close();
   }, 60_000);
 
