@@ -16,8 +16,6 @@ export default defineConfig({
   ssr: { resolve: { conditions } },
   test: {
     testTimeout: 20_000,
-    // Real servers, processes and browsers may be late on a busy machine. What fails twice is broken.
-    retry: process.env.CI === 'true' ? 1 : 0,
     reporters: ['default', './tools/vitest-reporter.ts'],
     projects: [
       ...withTests('packages').map((name) => project(name, `packages/${name}`)),
