@@ -1,6 +1,7 @@
 // What Weir adds to a request, in process: the middleware alone, on a request and a response made of nothing.
 import { weir as express } from '../../packages/http/dist/express.js';
 import { weir as node } from '../../packages/http/dist/node.js';
+import { fixedWindow, rateLimit } from '../../packages/rate-limit/dist/index.js';
 import { compare, goal, keep, print } from './harness.mjs';
 
 /** The least that a middleware may lean on: header setters, a head, a body, one `close` listener. */
@@ -10,6 +11,7 @@ class FakeResponse {
   writableFinished = false;
   closed = undefined;
   headers = undefined;
+  lines = undefined;
   setHeader(name, value) {
     this.headers ??= {};
     this.headers[name] = value;
@@ -17,12 +19,16 @@ class FakeResponse {
   getHeader(name) {
     return this.headers?.[name];
   }
+  getHeaderNames() {
+    return this.headers === undefined ? [] : Object.keys(this.headers);
+  }
   on(_event, listener) {
     this.closed = listener;
     return this;
   }
-  writeHead(status) {
+  writeHead(status, lines) {
     this.statusCode = status;
+    this.lines = lines;
     this.headersSent = true;
     return this;
   }
@@ -57,6 +63,7 @@ const leaves = () => {
 };
 const head = { ...leaves(), until: 'head' };
 const header = { name: 'header', enter: (x) => x.setHeader('x-a', '1') };
+const limit = () => rateLimit({ limits: fixedWindow({ limit: 1e9, per: '1m' }) });
 const five = (make) => Array.from({ length: 5 }, make);
 
 for (const [host, weir] of [
@@ -72,6 +79,7 @@ for (const [host, weir] of [
       'five that leave': loop(weir(five(leaves))),
       'one that leaves at the head': loop(weir(head)),
       'one header': loop(weir(header)),
+      'a limit per address, with two headers': loop(weir(limit())),
       'a clock read': (ops) => {
         let sum = 0;
         for (let i = 0; i < ops; i += 1) sum += performance.now();
@@ -87,4 +95,5 @@ for (const [host, weir] of [
   check('a policy that passes', 120);
   check('one that leaves', 450);
   check('five that leave', 700);
+  check('a limit per address, with two headers', 1000);
 }

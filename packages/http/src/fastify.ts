@@ -84,11 +84,6 @@ function bind(
       if (x !== undefined) x.error = error;
       done();
     });
-    // A request made by `inject` has no socket to close.
-    app.addHook('onResponse', (request, _reply, done) => {
-      exchangeOn(request.raw)?.end(true);
-      done();
-    });
     registered();
   };
   // The hooks are for the instance that registers the plugin, not for a scope of their own.
@@ -116,9 +111,11 @@ function answer(x: NodeExchange, reply: FastifyReply, answered: Reply): void {
   } else if (isSource(body)) {
     x.nodeBody.defer(body, valueIn(headers, 'content-length'));
     reply.send('');
-    // To a string Fastify would add a charset, which problem+json does not have.
-  } else reply.send(typeof body === 'string' ? Buffer.from(body) : body);
+    // To JSON without a serializer Fastify would add a charset, which problem+json does not have.
+  } else reply.serializer(asItStands).send(body);
 }
+
+const asItStands = (body: string): string => body;
 
 /** The socket's peer, unless the application has told Fastify whom to trust. */
 function fastifyIp(request: FastifyRequest): string {

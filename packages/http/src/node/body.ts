@@ -9,6 +9,7 @@ import {
 } from '@weir/core';
 import { discard } from '../internal/exchange.ts';
 import { type LiveTap, Taps } from '../internal/taps.ts';
+import { BytesSource } from './bytes-source.ts';
 import type { NodeExchange, NodeRequest, NodeResponse } from './exchange.ts';
 import { setPairs } from './hook.ts';
 import { sendReply, stream, type Writer } from './reply.ts';
@@ -25,6 +26,8 @@ export class NodeBody implements BodyCapability {
   source: Source | undefined = undefined;
   #deferred: { readonly source: Source; readonly length: string | undefined } | undefined = undefined;
   #taken = false;
+  /** What a policy has put in place of the request's body. */
+  #instead: Source | undefined = undefined;
   #headed = false;
   #replaced = false;
   /** A native method is running: what it calls on the response (`writeHead`, on HTTP/2 `write`) passes. */
@@ -61,8 +64,18 @@ export class NodeBody implements BodyCapability {
     this.#x.onRequestHeader?.(this.#x.raw, lowerName, value);
   }
 
+  setRequestBody(body: Uint8Array): void {
+    this.#taps.requireEntering('setRequestBody');
+    this.#instead = new BytesSource(body);
+  }
+
   requestBody(): Source | undefined {
     const { req } = this.#x;
+    const instead = this.#instead;
+    if (instead !== undefined) {
+      this.#instead = undefined;
+      return instead;
+    }
     if (!hasRequestBody(req)) return undefined;
     if (this.#taken || req.readableDidRead || req.readableEnded) throw new BodyConsumedError();
     this.#taken = true;

@@ -92,7 +92,7 @@ export class NodeExchange<Raw = unknown> extends NodeRequestExchange<Raw> {
     const complete =
       req.httpVersionMajor === 2
         ? (res as Http2ServerResponse).writableEnded && !(res as Http2ServerResponse).stream.aborted
-        : (res as ServerResponse).writableFinished;
+        : (res as ServerResponse).writableFinished || injected(res);
     this.end(complete);
   }
 
@@ -104,6 +104,11 @@ export class NodeExchange<Raw = unknown> extends NodeRequestExchange<Raw> {
     if (!complete) this.controller?.abort(new Error('the client has gone'));
     this.finish(complete ? 'complete' : this.error === undefined ? 'aborted' : 'error');
   }
+}
+
+/** Whether the response has ended that Fastify's `inject` waits for: it has no socket on which it could finish. */
+function injected(res: NodeResponse): boolean {
+  return res.writableEnded && '_lightMyRequest' in res;
 }
 
 /** The exchange of a request, if a policy runs or ran on it. */

@@ -31,14 +31,35 @@ function writeHead(this: NodeResponse, status: number, reason?: unknown, headers
     x.headSent(status);
     return this;
   }
+  const phrase = typeof reason === 'string' ? reason : undefined;
+  const given = headers ?? (phrase === undefined ? reason : undefined);
+  if (!x.intercepted && x.req.httpVersionMajor < 2 && this.getHeaderNames().length === 0) {
+    const lines = [...linesOf(given), ...(x.appended ?? [])];
+    x.appended = undefined;
+    if (phrase === undefined) x.nativeWriteHead?.call(this, status, lines);
+    else x.nativeWriteHead?.call(this, status, phrase, lines);
+    x.headSent(status);
+    return this;
+  }
   // Node keeps headers given here out of `getHeaders()`, where taps and appended lines must see them.
-  const given = headers ?? reason;
   this.statusCode = status;
-  if (typeof reason === 'string' && x.req.httpVersionMajor < 2) this.statusMessage = reason;
+  if (phrase !== undefined && x.req.httpVersionMajor < 2) this.statusMessage = phrase;
   if (typeof given === 'object' && given !== null) setAll(this, given);
   if (x.intercepted && !x.nodeBody.passing && x.nodeBody.headed()) return this;
   sendHead(x);
   return this;
+}
+
+/** Headers in any of the forms that `writeHead` takes, as the flat list that it writes as it stands. */
+function linesOf(given: unknown): unknown[] {
+  if (typeof given !== 'object' || given === null) return [];
+  if (Array.isArray(given)) return Array.isArray(given[0]) ? given.flat() : given;
+  const lines: unknown[] = [];
+  for (const name in given) {
+    const value = (given as OutgoingHttpHeaders)[name];
+    if (value !== undefined) lines.push(name, value);
+  }
+  return lines;
 }
 
 /** Sets headers of policies again that the framework has wiped on its way to an error page. */

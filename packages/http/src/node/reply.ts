@@ -1,6 +1,8 @@
+import type { ServerResponse } from 'node:http';
 import type { Http2ServerResponse } from 'node:http2';
-import type { Reply, Sink, Source } from '@weir/core';
+import type { Pairs, Reply, Sink, Source } from '@weir/core';
 import { discard, hasBody, isSource } from '../internal/exchange.ts';
+import { valueIn } from '../internal/pairs.ts';
 import type { NodeExchange } from './exchange.ts';
 import { setPairs } from './hook.ts';
 
@@ -18,6 +20,10 @@ export function sendReply(x: NodeExchange, reply: Reply, writer?: Writer): void 
     discard(reply, new Error('the client has gone'));
     return;
   }
+  if (writer === undefined && !isSource(body) && !x.intercepted && x.req.httpVersionMajor < 2) {
+    sendWhole(res as ServerResponse, x.method, status, headers ?? [], body);
+    return;
+  }
   res.statusCode = status;
   if (headers !== undefined) setPairs(res, headers);
   const out = writer ?? (res as unknown as Writer);
@@ -30,6 +36,26 @@ export function sendReply(x: NodeExchange, reply: Reply, writer?: Writer): void 
   } else if (body === undefined) out.end();
   else if (isSource(body)) stream(x, body, out);
   else out.end(body);
+}
+
+/** Writes head and body at once: one list of headers spares Node the keeping and merging of each. */
+function sendWhole(
+  res: ServerResponse,
+  method: string,
+  status: number,
+  headers: Pairs,
+  body: string | Uint8Array | undefined,
+): void {
+  const sendable = hasBody(method, status);
+  const measured = sendable || (method === 'HEAD' && body !== undefined);
+  // With a head of its own, Node would not measure what `end` is given, but send it in chunks.
+  const lines =
+    measured && valueIn(headers, 'content-length') === undefined
+      ? [...headers, 'content-length', String(body === undefined ? 0 : Buffer.byteLength(body))]
+      : (headers as string[]);
+  res.writeHead(status, lines);
+  if (sendable && body !== undefined) res.end(body);
+  else res.end();
 }
 
 /** Streams a source behind the head. */

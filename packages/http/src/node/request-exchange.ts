@@ -55,7 +55,10 @@ export abstract class NodeRequestExchange<Raw = unknown> extends HostExchange<Ra
     );
     // What was said to Weir goes before what was said to the framework.
     if (this.frameworkIp === undefined || trusts(settings)) return client;
-    const ip = canonicalAddress(this.frameworkIp(this.raw as never) ?? '');
+    const seen = this.frameworkIp(this.raw as never);
+    // Almost always the framework saw what the socket says.
+    if (seen === undefined || seen === client.ip || seen === peer) return client;
+    const ip = canonicalAddress(seen);
     return ip === undefined ? client : { ...client, ip };
   }
 
