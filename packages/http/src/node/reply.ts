@@ -54,9 +54,13 @@ function sendWhole(
       ? [...headers, 'content-length', String(body === undefined ? 0 : Buffer.byteLength(body))]
       : (headers as string[]);
   res.writeHead(status, lines);
-  if (sendable && body !== undefined) res.end(body);
-  else res.end();
+  if (!sendable || body === undefined) res.end();
+  else if (typeof body === 'string' || body.length > joinedBytes) res.end(body);
+  else res.end(Buffer.from(body.buffer, body.byteOffset, body.length).toString('latin1'), 'latin1');
 }
+
+/** Up to here bytes go out sooner as a string, each byte a character: Node joins it to the head, and writes once. */
+const joinedBytes = 8192;
 
 /** Streams a source behind the head. */
 export function stream(x: NodeExchange, source: Source, out: Writer): void {

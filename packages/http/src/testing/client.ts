@@ -6,6 +6,7 @@ export interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
+  readonly bytes: Uint8Array;
   /** False if the connection broke before the body was whole. */
   readonly complete: boolean;
 }
@@ -34,13 +35,16 @@ function ask1(port: number, options: Ask): Promise<Answer> {
     const req = httpRequest({ port, host: '127.0.0.1', method, path, headers, agent }, (res) => {
       const chunks: Buffer[] = [];
       res.on('data', (chunk) => chunks.push(chunk));
-      const settle = (): void =>
+      const settle = (): void => {
+        const bytes = Buffer.concat(chunks);
         resolve({
           status: res.statusCode ?? 0,
           headers: res.headers,
-          body: Buffer.concat(chunks).toString(),
+          body: bytes.toString(),
+          bytes,
           complete: res.complete,
         });
+      };
       res.on('end', settle).on('error', settle);
     });
     req.on('error', reject);
@@ -60,10 +64,12 @@ function ask2(port: number, { method = 'GET', path = '/hello', headers = {}, bod
     stream.on('error', () => {});
     stream.on('close', () => {
       session.close();
+      const bytes = Buffer.concat(chunks);
       resolve({
         status: head[':status'] ?? 0,
         headers: head,
-        body: Buffer.concat(chunks).toString(),
+        body: bytes.toString(),
+        bytes,
         complete: stream.rstCode === 0,
       });
     });

@@ -193,6 +193,20 @@ function refusing({ start, ask }: Bench): ConformanceCase[] {
         has(await outer.left(), { status: 429, kind: 'rejected', by: 'door' });
       },
     })),
+    ...[1_000, 100_000].map((length) => ({
+      name: `a reply of ${length} bytes arrives byte for byte`,
+      async run() {
+        // From within a larger piece of memory, as bodies that were received are.
+        const bytes = Uint8Array.from({ length: length + 8 }, (_, i) => i).subarray(8);
+        const headers = ['content-type', 'application/octet-stream'];
+        await using server = await start([
+          { name: 'bytes', enter: () => ({ status: 200, headers, body: bytes }) },
+        ]);
+        const answer = await ask(server);
+        equal(answer.headers['content-type'], 'application/octet-stream');
+        deepEqual(answer.bytes, Buffer.from(bytes));
+      },
+    })),
     {
       name: 'a refused HEAD has no body',
       async run() {
