@@ -484,6 +484,30 @@ describe('locks', () => {
     expect(tier.calls).toContain('release a');
   });
 
+  it.each(['release a', 'write a'])('end before the cache is closed: %s', async (call) => {
+    const { tier, process } = setup().locking();
+    const cache = process();
+    const gates = new Gates();
+    await Promise.resolve(
+      cache.getOrLoad('a', async () => {
+        tier.delay = () => gates.wait();
+        if (call === 'release a') throw new Error('down');
+        return 'x';
+      }),
+    ).catch(() => {});
+    expect(tier.calls).toContain(call);
+    let closed = false;
+    const closing = cache.close().then(() => {
+      closed = true;
+    });
+    await settled();
+    expect([closed, tier.closed]).toEqual([false, 0]);
+    await gates.drain();
+    await closing;
+    expect(tier.shelf('').locks.size).toBe(0);
+    expect(tier.closed).toBe(1);
+  });
+
   it('are given up when nobody waits any more, also while the tier is asked', async () => {
     const { tier, process } = setup().locking();
     for (const moment of ['loading', 'asking']) {

@@ -9,6 +9,7 @@ export {
   type Sample,
   type ValueSample,
 } from './component.ts';
+export { Deadline, Deadlines } from './deadlines.ts';
 export { type Channel, channel } from './diagnostics.ts';
 export { type Duration, duration } from './duration.ts';
 export { BodyConsumedError, InvalidOptionError, WeirError } from './errors.ts';

@@ -11,6 +11,7 @@ import {
 import { redisClient } from '@weir/redis';
 import { Counts } from './redis/counts.ts';
 import { decideScript } from './redis/decide-script.ts';
+import { Denials } from './redis/denials.ts';
 import { RedisStore } from './redis/redis-store.ts';
 import type { Store } from './store.ts';
 
@@ -66,6 +67,7 @@ export function redisStore(client: unknown, options: RedisStoreOptions = {}): St
   };
   const timeoutMs = duration(timeout, 'timeout', { min: 1, max: 60_000 });
   const view = redisClient(client);
-  const counts = new Counts(view, decideScript(), String(prefix), timeoutMs);
-  return new RedisStore(counts, { mode, lease, clock, cluster: view.topology === 'cluster' });
+  const denials = new Denials(clock);
+  const counts = new Counts(view, decideScript(), String(prefix), timeoutMs, denials);
+  return new RedisStore(counts, denials, { mode, lease, clock, cluster: view.topology === 'cluster' });
 }

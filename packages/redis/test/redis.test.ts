@@ -61,10 +61,27 @@ describeRedis('one server', () => {
       const { view } = await connect();
       expect(await view.run(echo, ['k'], ['ä\0\r\n', 5], patient)).toEqual(['k', 'ä\0\r\n', 7, null, ['5']]);
       const all = Uint8Array.from({ length: 256 }, (_, i) => i);
-      const [back] = (await view.run(bytes, ['k'], [Buffer.from(all)], patient)) as [Uint8Array];
-      expect([...back]).toEqual([...all]);
+      for (const given of [Buffer.from(all), all, new Uint8Array(all.buffer, 7, 100)]) {
+        const [back] = (await view.run(bytes, ['k'], [given], patient)) as [Uint8Array];
+        expect([...back]).toEqual([...given]);
+      }
       expect(await view.command(['set', `c-${name}`, 'v'], `c-${name}`, patient)).toBe('OK');
       expect(() => view.run(count, ['a', 'b'], [])).toThrow('as many keys');
+    });
+
+    test('keeps the order of what is sent in one turn, with the client’s own commands in between', async () => {
+      const { view, client } = await connect();
+      const key = `turn-${name}`;
+      for (const known of [count, careless]) await view.run(known, [key], [], patient);
+      const own = client as { incr(key: string): Promise<number> };
+      const replies = await Promise.all(
+        Array.from({ length: 100 }, (_, i) => {
+          if (i % 7 === 3) return own.incr(key);
+          if (i % 7 === 5) return view.command(['incr', key], key, patient);
+          return view.run(i % 2 ? count : careless, [key], [], patient);
+        }),
+      );
+      expect(replies).toEqual(Array.from({ length: 100 }, (_, i) => i + 3));
     });
 
     test('sends a script in full when the server has lost it, and counts once', async () => {

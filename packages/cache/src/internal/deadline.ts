@@ -8,10 +8,19 @@ export function within<T>(ms: number, fn: (signal: AbortSignal) => Promise<T>): 
       controller.abort(error);
     }, ms);
     unref(timer);
-    const settled = async (): Promise<T> => fn(controller.signal);
-    settled()
-      .then(resolve, reject)
-      .finally(() => clearTimeout(timer));
+    const fail = (error: unknown): void => {
+      clearTimeout(timer);
+      reject(error);
+    };
+    try {
+      // A user's store may give a value where it should give a promise.
+      Promise.resolve(fn(controller.signal)).then((value) => {
+        clearTimeout(timer);
+        resolve(value);
+      }, fail);
+    } catch (error) {
+      fail(error);
+    }
   });
 }
 

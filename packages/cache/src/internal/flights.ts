@@ -17,7 +17,7 @@ export class Flights {
 
   start(flight: Flight): void {
     if (this.#remote === undefined) this.#call(flight);
-    else void this.#ask(flight, this.#remote);
+    else this.#ask(flight, this.#remote);
   }
 
   /** Nobody waits for a load any more. */
@@ -28,9 +28,8 @@ export class Flights {
     if (load.flight?.deserted) load.flight.abort(reason);
   }
 
-  async #ask(flight: Flight, remote: RemoteLoads): Promise<void> {
-    if (await remote.ask(flight)) this.#call(flight);
-    else flight.end();
+  #ask(flight: Flight, remote: RemoteLoads): void {
+    void remote.ask(flight).then((call) => (call ? this.#call(flight) : flight.end()));
   }
 
   #call(flight: Flight): void {

@@ -5,6 +5,8 @@ import { deadAt, type Entry, entryOf } from './memory.ts';
 import type { Store } from './store.ts';
 import type { Tier } from './tier.ts';
 
+type Reads = readonly (RemoteRead & Partial<LockedRead>)[];
+
 /** What loads have to do with the remote tier: they ask it first, and offer it what they have loaded. */
 export class RemoteLoads {
   readonly #store: Store;
@@ -20,15 +22,24 @@ export class RemoteLoads {
    *
    * @returns whether the loader is to be called, for the loads that the flight is left with.
    */
-  async ask(flight: Flight): Promise<boolean> {
+  ask(flight: Flight): Promise<boolean> {
+    return this.#reads(flight.loads).then((reads) => {
+      if (this.#look(flight, reads)) return this.#askAgain(flight);
+      return !flight.over && flight.loads.length > 0;
+    });
+  }
+
+  /** Waits for another process that is loading the same, as long as a load may wait. */
+  async #askAgain(flight: Flight): Promise<boolean> {
     const { time } = this.#store;
-    const giveUpAt = time.exact() + this.#tier.lockWait;
+    const giveUpAt = flight.loads[0]!.askedAt + this.#tier.lockWait;
     for (;;) {
-      const busy = await this.#look(flight);
       const [load] = flight.loads;
       if (flight.over || load === undefined) return false;
       const left = giveUpAt - time.exact();
-      if (!busy || left <= 0 || !(await this.#changed(load.key, left))) return !flight.over;
+      if (left <= 0 || !(await this.#changed(load.key, left))) return !flight.over;
+      const busy = this.#look(flight, await this.#reads(flight.loads));
+      if (!busy) return !flight.over && flight.loads.length > 0;
     }
   }
 
@@ -73,13 +84,11 @@ export class RemoteLoads {
     load.resolve(fresh ? entry : undefined);
   }
 
-  /** One look at the tier. @returns whether another process is loading what the flight is left with. */
-  async #look(flight: Flight): Promise<boolean> {
-    const asked = flight.loads;
-    const reads = await this.#reads(asked);
+  /** Hears what the tier has. @returns whether another process is loading what the flight is left with. */
+  #look(flight: Flight, reads: Reads): boolean {
     let busy = false;
     const left: Load[] = [];
-    asked.forEach((load, index) => {
+    flight.loads.forEach((load, index) => {
       const read = reads[index];
       if (read !== undefined) {
         load.stamp = read.stamp;
@@ -129,22 +138,24 @@ export class RemoteLoads {
   }
 
   /** What the tier has; nothing if it fails. */
-  async #reads(loads: readonly Load[]): Promise<readonly (RemoteRead & Partial<LockedRead>)[]> {
+  #reads(loads: readonly Load[]): Promise<Reads> {
     const { time, counts } = this.#store;
     const askedAt = time.exact();
     for (const load of loads) load.askedAt = askedAt;
-    let reads: readonly (RemoteRead & Partial<LockedRead>)[] = [];
-    try {
-      reads = this.#locks(loads)
-        ? [await this.#tier.readLocking(loads[0]!.key)]
-        : await this.#tier.read(loads.map((load) => load.key));
-    } catch (error) {
+    const reading: Promise<Reads> = this.#locks(loads)
+      ? this.#tier.readLocking(loads[0]!.key)
+      : this.#tier.read(loads.map((load) => load.key));
+    const count = (reads: Reads): Reads => {
+      let hits = 0;
+      for (const read of reads) if (read.entry !== undefined) hits += 1;
+      counts.remoteHit += hits;
+      counts.remoteMiss += loads.length - hits;
+      return reads;
+    };
+    return reading.then(count, (error: unknown) => {
       this.#store.fault(error);
-    }
-    const hits = reads.filter((read) => read.entry !== undefined).length;
-    counts.remoteHit += hits;
-    counts.remoteMiss += loads.length - hits;
-    return reads;
+      return count([]);
+    });
   }
 
   /** A batch loads at once what is missing, and an early renewal is a matter of chance: neither waits for others. */

@@ -10,6 +10,8 @@ export class Tier {
   readonly #timeout: number;
   /** How long a load waits for another process; 0: not at all. */
   readonly lockWait: number;
+  /** What a load leaves behind in the tier: its value, or the end of its lock. */
+  readonly #leaving = new Set<Promise<unknown>>();
 
   constructor(store: RemoteStore, { remoteTimeout, lockWait }: Settings) {
     this.#store = store;
@@ -17,17 +19,17 @@ export class Tier {
     this.lockWait = store.locks === undefined ? 0 : lockWait;
   }
 
-  async read(keys: readonly string[]): Promise<readonly RemoteRead[]> {
-    const reads: unknown = await within(this.#timeout, (signal) => this.#store.read(keys, signal));
-    if (Array.isArray(reads) && reads.length === keys.length && reads.every(isObject)) return reads;
-    throw new TypeError('a remote tier must give a read for each key');
+  read(keys: readonly string[]): Promise<readonly RemoteRead[]> {
+    const reading = within(this.#timeout, (signal) => this.#store.read(keys, signal));
+    return reading.then((reads: unknown) => {
+      if (Array.isArray(reads) && reads.length === keys.length && reads.every(isObject)) return reads;
+      throw new TypeError('a remote tier must give a read for each key');
+    });
   }
 
-  async readLocking(key: string): Promise<LockedRead> {
+  readLocking(key: string): Promise<readonly [LockedRead]> {
     const { locks } = this.#store;
-    const read = await within(this.#timeout, (signal) => locks!.read(key, this.lockWait, signal));
-    if (isObject(read)) return read;
-    throw new TypeError('a remote tier must give a read');
+    return within(this.#timeout, (signal) => locks!.read(key, this.lockWait, signal)).then(single);
   }
 
   changed(key: string, ms: number): Promise<void> {
@@ -35,22 +37,36 @@ export class Tier {
   }
 
   release(key: string, stamp: RemoteStamp): Promise<void> {
-    return within(this.#timeout, (signal) => this.#store.locks!.release(key, stamp, signal));
+    return this.#leave(within(this.#timeout, (signal) => this.#store.locks!.release(key, stamp, signal)));
   }
 
   write(entry: Entry, stamp?: RemoteStamp): Promise<boolean> {
     const { key, value, tags, storedAt, freshUntil, graceMs, loadMs } = entry;
     const remote = { value, tags, graceMs, loadMs, ttlMs: freshUntil - storedAt };
-    return within(this.#timeout, (signal) => this.#store.write(key, remote, stamp, signal));
+    return this.#leave(within(this.#timeout, (signal) => this.#store.write(key, remote, stamp, signal)));
   }
 
   invalidate(what: Invalidation): Promise<void> {
     return within(this.#timeout, (signal) => this.#store.invalidate(what, signal));
   }
 
+  /** Waits for what is on its way: else a lock would stay until it runs out, and other processes wait for it. */
   async close(): Promise<void> {
+    await Promise.allSettled(this.#leaving);
     await this.#store.close?.();
   }
+
+  #leave<T>(work: Promise<T>): Promise<T> {
+    this.#leaving.add(work);
+    const left = (): void => void this.#leaving.delete(work);
+    work.then(left, left);
+    return work;
+  }
 }
+
+const single = (read: LockedRead): readonly [LockedRead] => {
+  if (isObject(read)) return [read];
+  throw new TypeError('a remote tier must give a read');
+};
 
 const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null;

@@ -9,7 +9,8 @@ export interface Envelope {
   readonly graceMs: number;
   readonly loadMs: number;
   readonly tags: readonly string[];
-  value(): unknown;
+  /** The value, as the serializer left it. */
+  readonly rest: string | Uint8Array;
 }
 
 /** Of the format. Entries of others are misses. */
@@ -18,26 +19,30 @@ const VERSION = 'w1';
 /** What an entry begins with. Then follow number, time, ttl, grace, duration of the load; tags; value. */
 export const envelopeOf = (serializer: Serializer): string => `${VERSION} ${serializer.name}`;
 
-/** Undefined: none, or one of another format. */
-export function open(data: string | Uint8Array | null, serializer: Serializer): Envelope | undefined {
+/**
+ * Undefined: none, or one of another format.
+ *
+ * @param envelope of the serializer that it must be of
+ */
+export function open(data: string | Uint8Array | null, envelope: string): Envelope | undefined {
   if (data === null) return undefined;
-  const text = typeof data === 'string' ? data : undefined;
-  const at = data.indexOf((text === undefined ? 10 : '\n') as never);
-  const end = data.indexOf((text === undefined ? 10 : '\n') as never, at + 1);
+  const newline = (typeof data === 'string' ? '\n' : 10) as never;
+  const at = data.indexOf(newline);
+  const end = data.indexOf(newline, at + 1);
   if (at < 0 || end < 0) return undefined;
-  const [version, name, ...numbers] = read(data, 0, at).split(' ');
-  if (version !== VERSION || name !== serializer.name || numbers.length !== 5) return undefined;
-  const [number, writtenAt, ttlMs, graceMs, loadMs] = numbers.map(Number) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
-  const tags: readonly string[] = end === at + 1 ? [] : JSON.parse(read(data, at + 1, end));
-  const value = (): unknown =>
-    serializer.decode((text?.slice(end + 1) ?? (data as Uint8Array).subarray(end + 1)) as never);
-  return { number, writtenAt, ttlMs, graceMs, loadMs, tags, value };
+  const header = read(data, 0, at);
+  if (!header.startsWith(`${envelope} `)) return undefined;
+  const numbers = header.slice(envelope.length + 1).split(' ');
+  if (numbers.length !== 5) return undefined;
+  return {
+    number: Number(numbers[0]),
+    writtenAt: Number(numbers[1]),
+    ttlMs: Number(numbers[2]),
+    graceMs: Number(numbers[3]),
+    loadMs: Number(numbers[4]),
+    tags: end === at + 1 ? [] : JSON.parse(read(data, at + 1, end)),
+    rest: typeof data === 'string' ? data.slice(end + 1) : data.subarray(end + 1),
+  };
 }
 
 /** Number and time of an entry, of whatever format; '' if there is none. */

@@ -30,10 +30,14 @@ interface Stamp {
   readonly token: string;
 }
 
-/** A read, and which version of the entry it saw; '' for none. */
+type Data = string | Uint8Array | null;
+
+/** What lies in Redis under a key, and what it is worth. */
 interface Seen {
-  readonly read: RemoteRead;
-  readonly seen: string;
+  readonly data: Data;
+  /** Of the entry. */
+  readonly number: number;
+  readonly entry: RemoteRead['entry'];
 }
 
 /** Keys in one call. */
@@ -74,7 +78,6 @@ export class RedisRemoteStore implements RemoteStore {
   }
 
   async read(keys: readonly string[]): Promise<readonly RemoteRead[]> {
-    if (keys.length === 1) return [await this.#readOne(keys[0]!)];
     const reads: RemoteRead[] = new Array(keys.length);
     const parts = this.#byShard(keys).flatMap(([shard, places]) =>
       chunks(places).map(async (some) => {
@@ -82,10 +85,10 @@ export class RedisRemoteStore implements RemoteStore {
           shard,
           some.map(({ name }) => name),
         );
-        for (const [i, { index }] of some.entries()) reads[index] = found[i]!.read;
+        for (const [i, { index }] of some.entries()) reads[index] = found[i]!;
       }),
     );
-    await Promise.all(parts);
+    await (parts.length === 1 ? parts[0] : Promise.all(parts));
     return reads;
   }
 
@@ -128,80 +131,93 @@ export class RedisRemoteStore implements RemoteStore {
     this.#wakes.close();
   }
 
-  async #readOne(key: string): Promise<RemoteRead> {
-    const [shard, name] = this.#placeOf(key);
-    return (await this.#readSeen(shard, name)).read;
-  }
-
-  async #readSeen(shard: Shard, name: string): Promise<Seen> {
-    const [seen] = await this.#readShard(shard, [name]);
-    return seen!;
-  }
-
-  /** One MGET; one more where entries have tags, for their numbers: later than the entries, which is the safe order. */
-  async #readShard(shard: Shard, names: readonly string[]): Promise<readonly Seen[]> {
-    const { serializer, clock } = this.#settings;
+  async #readShard(shard: Shard, names: readonly string[]): Promise<readonly RemoteRead[]> {
+    const now = this.#settings.clock.now();
     const keys = [shard.sequence, shard.cleared, ...names.map((name) => shard.entry(name))];
-    const reading = this.#client.command(['mget', ...keys], shard.base, this.#options);
-    const now = clock.now();
-    if (now - shard.timedAt > CLOCK_HOLDS) {
-      await Promise.all([reading, this.#readClock(shard, now)]);
-    }
-    const [sequence, cleared, ...data] = (await reading) as (string | Uint8Array | null)[];
+    const [sequence, cleared, ...data] = await this.#fetch(shard, keys, now);
     // Without a number this moment is one: the next is taken from a later one.
     const number = numberOf(sequence) ?? Math.floor((now + shard.ahead) * 1000) - CLOCK_ERROR;
-    const found = data.map((each) => open(each, serializer));
-    const numbers = await this.#tagNumbers(shard, found);
-    return found.map((envelope, i): Seen => {
-      const stamp: Stamp = { number, token: '' };
-      const seen = versionOf(data[i]!);
-      if (envelope === undefined) return { seen, read: { stamp } };
-      const overtaken = envelope.tags.map((tag) => numbers.get(tag) ?? 0);
-      const { ttlMs, graceMs, loadMs, tags } = envelope;
-      const ageMs = Math.max(0, clock.now() + shard.ahead - envelope.writtenAt);
-      const dead = Math.max(numberOf(cleared) ?? 0, ...overtaken) > envelope.number;
-      if (dead || ageMs >= ttlMs + graceMs) return { seen, read: { stamp } };
-      const entry = { value: envelope.value(), ttlMs, graceMs, loadMs, tags, ageMs };
-      return { seen, read: { stamp, entry } };
+    const stamp: Stamp = { number, token: '' };
+    const found = data.map((each) => open(each, this.#envelope));
+    const tags = new Set(found.flatMap((envelope) => envelope?.tags ?? []));
+    const numbers = tags.size === 0 ? none : await this.#tagNumbers(shard, [...tags]);
+    return found.map((envelope) => ({ stamp, entry: this.#entryOf(shard, envelope, cleared, numbers) }));
+  }
+
+  /** One MGET; now and then the server's clock as well. */
+  #fetch(shard: Shard, keys: readonly string[], now: number): Promise<readonly Data[]> {
+    const reading = this.#client.command(['mget', ...keys], shard.base, this.#options) as Promise<
+      readonly Data[]
+    >;
+    if (now - shard.timedAt <= CLOCK_HOLDS) return reading;
+    return Promise.all([reading, this.#readClock(shard, now)]).then(([data]) => data);
+  }
+
+  /** Read later than the entries that have the tags, which is the safe order. */
+  async #tagNumbers(shard: Shard, tags: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const keys = tags.map((tag) => shard.tag(nameOf(tag)));
+    const values = (await this.#client.command(['mget', ...keys], shard.base, this.#options)) as Data[];
+    return new Map(tags.map((tag, i) => [tag, numberOf(values[i]) ?? 0]));
+  }
+
+  /** Undefined: there is none, something has overtaken it, or its time is over. */
+  #entryOf(
+    shard: Shard,
+    envelope: Envelope | undefined,
+    cleared: Data | undefined,
+    numbers: ReadonlyMap<string, number>,
+  ): RemoteRead['entry'] {
+    if (envelope === undefined) return undefined;
+    const { number, writtenAt, ttlMs, graceMs, loadMs, tags, rest } = envelope;
+    if ((numberOf(cleared) ?? 0) > number) return undefined;
+    for (const tag of tags) if ((numbers.get(tag) ?? 0) > number) return undefined;
+    const { clock, serializer } = this.#settings;
+    const ageMs = Math.max(0, clock.now() + shard.ahead - writtenAt);
+    if (ageMs >= ttlMs + graceMs) return undefined;
+    return { value: serializer.decode(rest as never), ttlMs, graceMs, loadMs, tags, ageMs };
+  }
+
+  #readLocking(key: string, ms: number): Promise<LockedRead> {
+    const [shard, name] = this.#placeOf(key);
+    return this.#see(shard, name).then((seen) => readIfFresh(seen) ?? this.#lock(shard, name, seen, key, ms));
+  }
+
+  #see(shard: Shard, name: string): Promise<Seen> {
+    const keys = [shard.entry(name), shard.cleared];
+    return this.#fetch(shard, keys, this.#settings.clock.now()).then(([data, cleared]) => {
+      const envelope = open(data!, this.#envelope);
+      const seen = (numbers: ReadonlyMap<string, number>): Seen => ({
+        data: data!,
+        number: envelope?.number ?? 0,
+        entry: this.#entryOf(shard, envelope, cleared, numbers),
+      });
+      if (envelope === undefined || envelope.tags.length === 0) return seen(none);
+      return this.#tagNumbers(shard, envelope.tags).then(seen);
     });
   }
 
-  async #tagNumbers(shard: Shard, found: readonly (Envelope | undefined)[]): Promise<Map<string, number>> {
-    const tags = [...new Set(found.flatMap((envelope) => envelope?.tags ?? []))];
-    const numbers = new Map<string, number>();
-    if (tags.length === 0) return numbers;
-    const keys = tags.map((tag) => shard.tag(nameOf(tag)));
-    const values = (await this.#client.command(['mget', ...keys], shard.base, this.#options)) as (
-      | string
-      | null
-    )[];
-    for (const [i, tag] of tags.entries()) numbers.set(tag, numberOf(values[i]) ?? 0);
-    return numbers;
-  }
-
-  async #readLocking(key: string, ms: number): Promise<LockedRead> {
-    const [shard, name] = this.#placeOf(key);
+  /** Takes the lock, if the entry is still the one that was seen. */
+  async #lock(shard: Shard, name: string, first: Seen, key: string, ms: number): Promise<LockedRead> {
     const token = crypto.randomUUID();
+    const late = (): void => {
+      this.#release(key, token).catch(() => {});
+    };
+    const options = { timeoutMs: this.#settings.timeoutMs, late };
+    const keys = [shard.sequence, shard.entry(name), shard.lock(name)];
+    let seen = first;
     for (let tries = 1; ; tries += 1) {
-      const { read, seen } = await this.#readSeen(shard, name);
-      if (read.entry !== undefined && read.entry.ageMs < read.entry.ttlMs) return { ...read, lock: 'free' };
-      const keys = [shard.sequence, shard.entry(name), shard.lock(name)];
-      const late = (): void => {
-        this.#release(key, token).catch(() => {});
-      };
-      const options = { timeoutMs: this.#settings.timeoutMs, late };
-      const answer = await this.#client.run(takeLock, keys, [seen, token, Math.ceil(ms)], options);
-      if (answer === null) {
-        if (tries < MOST_TRIES) continue;
-        return { ...read, lock: 'busy' };
+      const args = [versionOf(seen.data), token, Math.ceil(ms)];
+      const answer = await this.#client.run(takeLock, keys, args, options);
+      if (answer !== null || tries === MOST_TRIES) {
+        // Where it changes all the time, what is loaded now is written only if nothing was invalidated for long.
+        const [number, taken] = (answer ?? ['0', 0]) as [string, number];
+        const held = taken === 1;
+        const stamp: Stamp = { number: Number(number), token: held ? token : '' };
+        return { stamp, entry: seen.entry, lock: held ? 'held' : 'busy' };
       }
-      const [number, taken] = answer as [string, number];
-      const held = taken === 1;
-      return {
-        ...read,
-        stamp: { number: Number(number), token: held ? token : '' },
-        lock: held ? 'held' : 'busy',
-      };
+      seen = await this.#see(shard, name);
+      const read = readIfFresh(seen);
+      if (read !== undefined) return read;
     }
   }
 
@@ -234,6 +250,14 @@ export class RedisRemoteStore implements RemoteStore {
     return [...parts];
   }
 }
+
+/** Its stamp is as old as the entry itself: all that was invalidated before has been seen. */
+function readIfFresh({ entry, number }: Seen): LockedRead | undefined {
+  if (entry === undefined || entry.ageMs >= entry.ttlMs) return undefined;
+  return { stamp: { number, token: '' } satisfies Stamp, entry, lock: 'free' };
+}
+
+const none: ReadonlyMap<string, number> = new Map();
 
 const nameOf = (text: string): string => entityKey('', text).slice(1, -1);
 

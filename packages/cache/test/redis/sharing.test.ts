@@ -6,16 +6,18 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { describeRedis, type Server, Servers, until } from '../../../redis/test/servers.ts';
 import { createCache, type SharedCache } from '../../src/index.ts';
 import { redisBus, redisTier } from '../../src/redis.ts';
-import type { Task } from './worker.ts';
+import type { Result, Task } from './worker.ts';
 
 const unhandled: unknown[] = [];
 process.on('unhandledRejection', (error) => unhandled.push(error));
+/** Only to set the pace of a load. */
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 describeRedis('caches of several processes', () => {
   const servers = new Servers();
   let server: Server;
   const clients: Redis[] = [];
+  const workers: ChildProcess[] = [];
   const connect = (port = server.port): Redis => {
     const client = new Redis(port, '127.0.0.1', { retryStrategy: () => 20 });
     client.on('error', () => {});
@@ -26,26 +28,31 @@ describeRedis('caches of several processes', () => {
     server = await servers.single();
   });
   afterAll(() => {
+    for (const worker of workers) worker.kill('SIGKILL');
     for (const client of clients) client.disconnect();
     expect(unhandled).toEqual([]);
   });
 
   test('load a cold key once for 4 processes with 250 callers each', async () => {
     const file = new URL('./worker.ts', import.meta.url);
-    const workers: ChildProcess[] = Array.from({ length: 4 }, () =>
-      fork(file, [String(server.port)], { execArgv: ['--conditions=@weir/source', '--no-warnings'] }),
-    );
-    await Promise.all(workers.map((worker) => once(worker, 'message')));
-    for (let round = 0; round < 3; round += 1) {
-      const results = workers.map((worker) => once(worker, 'message'));
-      for (const worker of workers) {
-        worker.send({ key: `cold-${round}`, callers: 250, loadMs: 300 } satisfies Task);
-      }
-      const all = (await Promise.all(results)).map(([result]) => result as [number, number]);
-      expect(all.reduce((sum, [loads]) => sum + loads, 0)).toBe(1);
-      expect(all.map(([, values]) => values)).toEqual([1, 1, 1, 1]);
+    for (let i = 0; i < 4; i += 1) {
+      const execArgv = ['--conditions=@weir/source', '--no-warnings'];
+      workers.push(fork(file, [String(server.port)], { execArgv }));
     }
-    for (const worker of workers) worker.kill('SIGKILL');
+    await Promise.all(workers.map((worker) => once(worker, 'message')));
+    const heard = async (): Promise<unknown[]> =>
+      (await Promise.all(workers.map((worker) => once(worker, 'message')))).map(([message]) => message);
+    for (let round = 0; round < 3; round += 1) {
+      const asked = heard();
+      for (const worker of workers) worker.send({ key: `cold-${round}`, callers: 250 } satisfies Task);
+      // All four have found nothing: from now on the loader may have its value.
+      expect(new Set(await asked)).toEqual(new Set(['asked']));
+      const results = heard();
+      for (const worker of workers) worker.send('finish');
+      const all = (await results) as Result[];
+      expect(all.reduce((sum, { loads }) => sum + loads, 0)).toBe(1);
+      expect(all.map(({ values }) => values)).toEqual([1, 1, 1, 1]);
+    }
   }, 60_000);
 
   test('keep no value older than a deletion, in 10,000 runs of a deletion against a load elsewhere', async () => {
@@ -155,11 +162,17 @@ describeRedis('caches of several processes', () => {
       }
     };
     const work = [write(), read()];
+    // Both hear each other, and have been at it for a while.
+    const busy = async (): Promise<void> => {
+      const [read, written] = [reads + 400, truth + 200];
+      const up = (): boolean => [reader, writer].every((cache) => cache.snapshot().bus === 'up');
+      await until(() => reads > read && truth > written && up(), 'reads while the bus is up');
+    };
     for (let i = 0; i < 4; i += 1) {
-      await pause(300);
+      await busy();
       lost += Number(await server.admin('client', 'kill', 'type', 'pubsub'));
     }
-    await pause(300);
+    await busy();
     done = true;
     await Promise.all(work);
     expect(lost).toBeGreaterThan(2);

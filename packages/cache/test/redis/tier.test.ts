@@ -229,11 +229,11 @@ describeRedis('redisTier on a server', () => {
     await store.write('tagged', entry(1, { tags: ['a', 'b'] }), undefined, signal);
     await store.read(['plain'], signal);
     const commands: unknown[] = [];
-    const call = client.call.bind(client);
-    client.call = ((...args: Parameters<typeof call>) => {
-      commands.push(args[0]);
-      return call(...args);
-    }) as typeof client.call;
+    const send = client.sendCommand;
+    client.sendCommand = (command, ...rest) => {
+      commands.push(command.name);
+      return send.call(client, command, ...rest);
+    };
     await store.read(['plain'], signal);
     expect(commands.splice(0)).toEqual(['mget']);
     await store.read(['tagged'], signal);

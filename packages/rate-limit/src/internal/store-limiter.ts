@@ -1,6 +1,8 @@
 import {
   type Awaitable,
   channel,
+  Deadline,
+  Deadlines,
   type Duration,
   duration,
   fraction,
@@ -12,7 +14,7 @@ import { type Decision, joined } from '../decision.ts';
 import { StoreError } from '../errors.ts';
 import type { Limit } from '../limit.ts';
 import type { AsyncLimiter, CheckOptions, StoreLimiterOptions, WaitOptions } from '../limiter.ts';
-import type { Store, StoreKey, StoreRequest } from '../store.ts';
+import type { Store, StoreAnswer, StoreKey, StoreRequest } from '../store.ts';
 import { Counts, sample } from './counts.ts';
 import { MemoryLimiter } from './memory-limiter.ts';
 import {
@@ -29,6 +31,15 @@ import { WaitQueue } from './wait-queue.ts';
 
 const errorChannel = /* @__PURE__ */ channel('weir:rate-limit:store-error');
 
+class Wait extends Deadline {
+  readonly expire: () => void;
+
+  constructor(expire: () => void) {
+    super();
+    this.expire = expire;
+  }
+}
+
 /** A limiter over a store, with a deadline for every answer and something to do when none comes. */
 export class StoreLimiter implements AsyncLimiter {
   readonly kind = 'limiter';
@@ -41,6 +52,7 @@ export class StoreLimiter implements AsyncLimiter {
   readonly #onStoreError: 'local' | 'open' | 'closed';
   /** Counts what this process admits, to go on with when the store fails. */
   readonly #local: MemoryLimiter | undefined;
+  readonly #deadlines: Deadlines = new Deadlines();
   readonly #counts: Counts = new Counts();
   #storeErrors = 0;
   readonly #queue: WaitQueue;
@@ -58,8 +70,8 @@ export class StoreLimiter implements AsyncLimiter {
     if (this.#onStoreError === 'local') this.#local = new MemoryLimiter(shared(settings, part));
     this.#queue = new WaitQueue(
       {
-        attempt: (key, cost) => this.#decide(key, cost, 'turn'),
-        peek: (key, cost) => this.#decide(key, cost, 'peek'),
+        attempt: async (key, cost) => this.#decide(key, cost, 'turn'),
+        peek: async (key, cost) => this.#decide(key, cost, 'peek'),
         delay: (key, cost, ahead) => (this.#fits(key, cost, ahead) ? 0 : Number.POSITIVE_INFINITY),
         refund: (key, cost) => void this.refund(key, cost).catch(() => {}),
       },
@@ -68,9 +80,13 @@ export class StoreLimiter implements AsyncLimiter {
     );
   }
 
-  async check(key: string, options?: CheckOptions): Promise<Decision> {
-    const cost = checked(key, options?.cost);
-    return this.#counts.count(await this.#decide(key, cost, 'charge'), options?.shadow);
+  check(key: string, options?: CheckOptions): Promise<Decision> {
+    try {
+      const decision = this.#decide(key, checked(key, options?.cost), 'charge', options?.shadow);
+      return decision instanceof Promise ? decision : Promise.resolve(decision);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   async peek(key: string, options?: CheckOptions): Promise<Decision> {
@@ -139,21 +155,77 @@ export class StoreLimiter implements AsyncLimiter {
     ];
   }
 
-  async #decide(key: string, cost: number, mode: StoreRequest['mode']): Promise<Decision> {
-    const request = { ...this.#key(key), cost, mode };
+  #decide(
+    key: string,
+    cost: number,
+    mode: StoreRequest['mode'],
+    shadow?: boolean,
+  ): Decision | Promise<Decision> {
+    const { name: limiter } = this;
+    const request = { limiter, key, limits: this.#limits(key), timeoutMs: this.#timeoutMs, cost, mode };
+    let answer: Awaitable<StoreAnswer>;
     try {
-      const { limits, blockedMs } = await this.#inTime(() => this.#store.decide(request));
-      const decision = joined(limits, blockedMs);
-      if (decision.allowed && mode !== 'peek') this.#local?.charge(key, cost);
-      return decision;
-    } catch {
-      return this.#instead(key, cost, mode);
+      answer = this.#store.decide(request);
+      if (!isThenable(answer)) return this.#decided(request, answer, shadow);
+    } catch (error) {
+      return this.#instead(request, shadow, error);
     }
+    return this.#decideLater(request, answer, shadow);
+  }
+
+  /** With callbacks, and not `await`, because most decisions come through here. */
+  #decideLater(
+    request: StoreRequest,
+    answer: PromiseLike<StoreAnswer>,
+    shadow: boolean | undefined,
+  ): Promise<Decision> {
+    return new Promise((resolve, reject) => {
+      const instead = (cause?: unknown): void => {
+        try {
+          resolve(this.#instead(request, shadow, cause));
+        } catch (error) {
+          reject(error);
+        }
+      };
+      const wait = new Wait(instead);
+      this.#deadlines.start(wait, this.#timeoutMs);
+      answer.then(
+        (value) => {
+          if (!this.#deadlines.end(wait)) return;
+          try {
+            resolve(this.#decided(request, value, shadow));
+          } catch (error) {
+            instead(error);
+          }
+        },
+        (cause) => {
+          if (this.#deadlines.end(wait)) instead(cause);
+        },
+      );
+    });
+  }
+
+  #decided(request: StoreRequest, { limits, blockedMs }: StoreAnswer, shadow: boolean | undefined): Decision {
+    const { key, cost, mode } = request;
+    const decision = joined(limits, blockedMs);
+    if (decision.allowed && mode !== 'peek') this.#local?.charge(key, cost);
+    return this.#counted(request, decision, shadow);
+  }
+
+  /** One that waits is counted when it is through. */
+  #counted({ mode }: StoreRequest, decision: Decision, shadow: boolean | undefined): Decision {
+    return mode === 'charge' ? this.#counts.count(decision, shadow) : decision;
   }
 
   /** The decision when the store gave none. */
-  #instead(key: string, cost: number, mode: StoreRequest['mode']): Decision {
-    if (this.#local !== undefined) return this.#local.decide(key, cost, mode);
+  #instead(request: StoreRequest, shadow: boolean | undefined, cause?: unknown): Decision {
+    this.#fault(cause);
+    const { key, cost, mode } = request;
+    const decision = this.#local?.decide(key, cost, mode) ?? this.#undecided();
+    return this.#counted(request, decision, shadow);
+  }
+
+  #undecided(): Decision {
     const allowed = this.#onStoreError === 'open';
     const units = allowed ? Number.POSITIVE_INFINITY : 0;
     const ms = allowed ? 0 : 1000;
@@ -168,30 +240,19 @@ export class StoreLimiter implements AsyncLimiter {
     };
   }
 
-  async #tell(call: () => Awaitable<void>): Promise<void> {
-    await this.#inTime(call);
-  }
-
-  /** @throws StoreError if the store fails or is late. */
-  #inTime<T>(call: () => Awaitable<T>): Awaitable<T> {
-    let answer: Awaitable<T>;
-    try {
-      answer = call();
-    } catch (cause) {
-      throw this.#fault(cause);
-    }
-    if (!isThenable(answer)) return answer;
+  /** Rejects with a StoreError if the store fails or is late. */
+  #tell(call: () => Awaitable<void>): Promise<void> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(this.#fault()), this.#timeoutMs);
-      (timer as { unref?(): void }).unref?.();
-      answer.then(
-        (value) => {
-          clearTimeout(timer);
-          resolve(value);
+      const wait = new Wait(() => reject(this.#fault()));
+      this.#deadlines.start(wait, this.#timeoutMs);
+      const told = async (): Promise<void> => call();
+      told().then(
+        () => {
+          this.#deadlines.end(wait);
+          resolve();
         },
         (cause) => {
-          clearTimeout(timer);
-          reject(this.#fault(cause));
+          if (this.#deadlines.end(wait)) reject(this.#fault(cause));
         },
       );
     });

@@ -9,6 +9,7 @@ const MOST_QUESTIONS = 256;
 
 interface Asked {
   readonly question: Question;
+  readonly late: ((answer: Answer) => void) | undefined;
   resolve(answer: Answer): void;
   reject(error: unknown): void;
 }
@@ -24,12 +25,13 @@ export class Batcher {
     this.#cluster = cluster;
   }
 
-  ask(question: Question): Promise<Answer> {
+  /** @param late told of an answer that comes after the deadline */
+  ask(question: Question, late?: (answer: Answer) => void): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const slot = this.#cluster ? slotOf(question.keys[0]!) : 0;
       if (this.#batches.size === 0) setImmediate(() => this.#sendAll());
       const batch = this.#batches.get(slot);
-      const asked = { question, resolve, reject };
+      const asked = { question, late, resolve, reject };
       if (batch === undefined) this.#batches.set(slot, [asked]);
       else {
         batch.push(asked);
@@ -47,11 +49,13 @@ export class Batcher {
   }
 
   #send(batch: readonly Asked[]): void {
-    this.#counts.askMany(batch.map(({ question }) => question)).then(
+    const questions = batch.map(({ question }) => question);
+    const late = (answers: readonly Answer[]): void => {
+      for (const [i, asked] of batch.entries()) asked.late?.(answers[i]!);
+    };
+    this.#counts.askMany(questions, late).then(
       (answers) => {
-        batch.forEach(({ resolve }, i) => {
-          resolve(answers[i]!);
-        });
+        for (let i = 0; i < batch.length; i += 1) batch[i]!.resolve(answers[i]!);
       },
       (error) => {
         for (const { reject } of batch) reject(error);

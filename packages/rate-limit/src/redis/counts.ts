@@ -1,6 +1,9 @@
-import { type CommandOptions, entityKey, type RedisClient, type RedisReply, type Script } from '@weir/redis';
+import type { CommandOptions, RedisClient, RedisReply, Script } from '@weir/redis';
 import { inMs } from '../internal/column.ts';
+import type { LimitState } from '../limit.ts';
 import type { StoreAnswer, StoreKey } from '../store.ts';
+import type { Denials } from './denials.ts';
+import { KeyNames } from './key-names.ts';
 import { type LimitSet, LimitSets } from './limit-set.ts';
 
 /** What is asked of the script for one key. */
@@ -24,59 +27,71 @@ export interface Answer extends StoreAnswer {
 export class Counts {
   readonly #client: RedisClient;
   readonly #script: Script;
-  readonly #prefix: string;
+  readonly #names: KeyNames;
   readonly #timeoutMs: number;
   readonly sets: LimitSets = new LimitSets();
+  /** Told of refusals, if given. */
+  readonly #denials: Denials | undefined;
 
-  constructor(client: RedisClient, script: Script, prefix: string, timeoutMs: number) {
+  constructor(client: RedisClient, script: Script, prefix: string, timeoutMs: number, denials?: Denials) {
+    this.#denials = denials;
     this.#client = client;
     this.#script = script;
-    this.#prefix = prefix;
+    this.#names = new KeyNames(prefix);
     this.#timeoutMs = timeoutMs;
   }
 
   question({ limiter, key, limits }: StoreKey, what: Question['what'], first: number, second = 0): Question {
     const set = this.sets.of(limits);
-    const base = `${entityKey(this.#prefix, limiter, key)}${set.tag}`;
-    return { keys: [base, ...set.logs.map((i) => `${base}:${i}`)], set, what, first, second };
+    return { keys: this.#names.of(limiter, key, set), set, what, first, second };
   }
 
   ask(question: Question, timeoutMs: number = this.#timeoutMs): Promise<Answer> {
-    return this.#one(question, { timeoutMs: Math.min(timeoutMs, this.#timeoutMs) });
+    const { set, keys } = question;
+    const options = { timeoutMs: Math.min(timeoutMs, this.#timeoutMs) };
+    return this.#client
+      .run(this.#script, keys, argsOf(question, 1, set), options)
+      .then((reply) => this.#noted(question, answerOf(set, viewOf(reply), 0)));
   }
 
-  /** All keys must lie in one slot, or on a server that is no Cluster. */
-  async askMany(questions: readonly Question[]): Promise<readonly Answer[]> {
-    const sets = [...new Set(questions.map(({ set }) => set))];
-    const args = [String(sets.length), ...sets.flatMap((set) => set.args)];
+  /**
+   * All keys must lie in one slot, or on a server that is no Cluster.
+   *
+   * @param late told of answers that come after the deadline
+   */
+  askMany(
+    questions: readonly Question[],
+    late: (answers: readonly Answer[]) => void,
+  ): Promise<readonly Answer[]> {
+    const args: string[] = [];
     const keys: string[] = [];
-    for (const { set, what, first, second, keys: own } of questions) {
-      args.push(String(sets.indexOf(set) + 1), what, String(first), String(second));
-      keys.push(...own);
+    let run = questions[0]!;
+    let length = 0;
+    let before: LimitSet | undefined;
+    for (const question of questions) {
+      keys.push(...question.keys);
+      if (alike(question, run)) {
+        length += 1;
+        continue;
+      }
+      args.push(...argsOf(run, length, before === run.set ? undefined : run.set));
+      before = run.set;
+      run = question;
+      length = 1;
     }
-    const options = { timeoutMs: this.#timeoutMs };
-    const reply = (await this.#client.run(this.#script, keys, args, options)) as readonly number[];
-    let at = 0;
-    return questions.map(({ set }) => {
-      const answer = answerOf(set, reply, at);
-      at += sizeOf(set);
-      return answer;
-    });
-  }
-
-  /** As `ask`, also for an answer that comes after the deadline: `late` is then told. */
-  askOrLate(question: Question, late: (answer: Answer) => void): Promise<Answer> {
-    return this.#one(question, {
+    args.push(...argsOf(run, length, before === run.set ? undefined : run.set));
+    const options: CommandOptions = {
       timeoutMs: this.#timeoutMs,
-      late: (reply: RedisReply) => late(answerOf(question.set, reply as readonly number[], 0)),
-    });
+      late: (reply) => late(answersOf(questions, reply)),
+    };
+    return this.#client.run(this.#script, keys, args, options).then((reply) => answersOf(questions, reply));
   }
 
-  async #one(question: Question, options: CommandOptions): Promise<Answer> {
-    const { set, what, first, second, keys } = question;
-    const args = ['1', ...set.args, '1', what, String(first), String(second)];
-    const reply = await this.#client.run(this.#script, keys, args, options);
-    return answerOf(set, reply as readonly number[], 0);
+  #noted(question: Question, answer: Answer): Answer {
+    if (question.what === 'c' && answer.granted === 0) {
+      this.#denials?.note(question.keys[0]!, question.first, answer);
+    }
+    return answer;
   }
 
   async forget(keys: readonly string[]): Promise<void> {
@@ -84,26 +99,49 @@ export class Counts {
   }
 }
 
-const sizeOf = ({ limits }: LimitSet): number => 3 + 3 * limits.length;
+const alike = (a: Question, b: Question): boolean =>
+  a.set === b.set && a.what === b.what && a.first === b.first && a.second === b.second;
 
-function answerOf({ limits }: LimitSet, reply: readonly number[], at: number): Answer {
-  return {
-    blockedMs: msOf(reply[at]!),
-    granted: Number(reply[at + 1]),
-    now: Number(reply[at + 2]),
-    limits: limits.map(({ name: policy, capacity: limit, windowMs }, i) => {
-      const from = at + 3 + 3 * i;
-      return {
-        policy,
-        limit,
-        remaining: Number(reply[from]),
-        retryAfterMs: msOf(reply[from + 1]!),
-        resetMs: msOf(reply[from + 2]!),
-        windowMs,
-      };
-    }),
-  };
+/** What the script is told of a run of so many questions alike; undefined: the limits are those of the run before. */
+const argsOf = (
+  { what, first, second }: Question,
+  length: number,
+  set: LimitSet | undefined,
+): readonly string[] => [String(length), what, String(first), String(second), ...(set?.args ?? ['0'])];
+
+const viewOf = (reply: RedisReply): DataView => {
+  const { buffer, byteOffset, byteLength } = reply as Uint8Array;
+  return new DataView(buffer, byteOffset, byteLength);
+};
+
+function answersOf(questions: readonly Question[], reply: RedisReply): readonly Answer[] {
+  const numbers = viewOf(reply);
+  let at = 0;
+  return questions.map(({ set }) => {
+    const answer = answerOf(set, numbers, at);
+    at += 24 + 24 * set.limits.length;
+    return answer;
+  });
 }
 
-/** -1 is for ever. */
-const msOf = (ticks: number): number => (ticks < 0 ? Number.POSITIVE_INFINITY : inMs(Number(ticks)));
+function answerOf({ limits }: LimitSet, numbers: DataView, at: number): Answer {
+  const states: LimitState[] = [];
+  let from = at + 24;
+  for (const { name: policy, capacity: limit, windowMs } of limits) {
+    states.push({
+      policy,
+      limit,
+      remaining: numbers.getFloat64(from),
+      retryAfterMs: inMs(numbers.getFloat64(from + 8)),
+      resetMs: inMs(numbers.getFloat64(from + 16)),
+      windowMs,
+    });
+    from += 24;
+  }
+  return {
+    blockedMs: inMs(numbers.getFloat64(at)),
+    granted: numbers.getFloat64(at + 8),
+    now: numbers.getFloat64(at + 16),
+    limits: states,
+  };
+}

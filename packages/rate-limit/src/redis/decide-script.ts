@@ -1,20 +1,21 @@
 import { type Script, script } from '@weir/redis';
+import { bucketScript } from './bucket-script.ts';
 
 /** The server's own clock, in ticks. */
 const serverTime = `
 local time = redis.call('TIME')
 local now = time[1] * 1024000 + math.floor(time[2] * 128 / 125)
-local function ttl(ticks) return string.format('%.0f', math.ceil(ticks / 1024) + 1) end
+local function ttl(ticks) return math.ceil(ticks / 1024) + 1 end
 `;
 
 /**
  * All of the algorithms, for any number of requests in one call: the same steps in the same order and on the same
  * doubles as the columns of memory, so that they decide alike to the last tick.
  *
- * ARGV: how many sets of limits there are; of each: how many limits, and of each limit its algorithm (1 fixed window,
- * 2 sliding window, 3 sliding log, 4 token bucket, 5 leaky bucket), its capacity, and two more numbers (windows: the
- * length in ticks, 0; buckets: units of a token, units of a tick). Then of each request: the number of its set, what is
- * asked, and two numbers.
+ * ARGV: of each run of requests that ask the same: how many they are, what is asked, two numbers, and how many limits
+ * there are, or 0 if they are those of the run before; of each limit its algorithm (1 fixed window, 2 sliding window, 3
+ * sliding log, 4 token bucket, 5 leaky bucket), its capacity, and two more numbers (windows: the length in ticks, 0;
+ * buckets: units of a token, units of a tick).
  *
  * KEYS: of each request, the key of its counts and one for each sliding log. What a key holds is a string of doubles: the
  * end of its block, then the cells of each limit. A log is a string of doubles too.
@@ -22,39 +23,19 @@ local function ttl(ticks) return string.format('%.0f', math.ceil(ticks / 1024) +
  * What is asked: c charge, p peek, t turn (cost); l lease (least, wanted); a adjust (units); b block (ticks, -1 for
  * ever); r return of a lease (units, when it was granted).
  *
- * Answers, of each request: ticks it is blocked, units charged, the time, then of each limit what remains, the ticks to
- * wait and to the reset. -1 is never.
+ * Answers with a string of doubles, of each request: ticks it is blocked, units charged, the time, then of each limit
+ * what remains, the ticks to wait and to the reset.
  */
 const body = `
--- The most frequent question by far, without what the others need: a charge to a single bucket.
-if #ARGV == 11 and ARGV[8] == 'c' and tonumber(ARGV[3]) >= 4 then
-  local capacity, token, tick = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
-  local cost = tonumber(ARGV[9])
-  local full, held, block, arrival, origin = token * capacity, redis.call('GET', KEYS[1]), 0, 0, 0
-  if held then block, arrival, origin = struct.unpack('>ddd', held) end
-  -- The origin of an empty bucket may move.
-  if arrival == 0 and now > origin + 4503599627370496 / tick then origin = now end
-  if block <= now and now <= origin + 4503599627370496 / tick and cost <= capacity then
-    local t = math.floor((now - origin) * tick)
-    if arrival > t + 2 * full then arrival = t + full end
-    local level = math.max(0, arrival - t)
-    local over = level + cost * token - full
-    local wait, granted = 0, 0
-    if over > 0 then wait = math.ceil(over / tick)
-    else level, granted = full + over, cost end
-    local reset = math.ceil(level / tick)
-    if granted > 0 then
-      redis.call('SET', KEYS[1], struct.pack('>ddd', block, t + level, origin), 'PX', ttl(math.max(reset, 1)))
-    end
-    return {0, granted, now, math.max(0, math.floor((full - level) / token)), wait, reset}
-  end
-end
-
-local floor, ceil, max, min, huge = math.floor, math.ceil, math.max, math.min, math.huge
-local fmod, pack, unpack = math.fmod, struct.pack, struct.unpack
-local call = redis.call
-local width = {2, 3, 0, 2, 2}
+local call, floor, ceil, huge = redis.call, math.floor, math.ceil, math.huge
+local pack, values, unpack = struct.pack, unpack, struct.unpack
 local share = 0.25
+local out, o, a, k = {}, 0, 1, 1
+
+${bucketScript}if a >= #ARGV then return table.concat(out) end
+
+local max, min, fmod = math.max, math.min, math.fmod
+local width = {2, 3, 0, 2, 2}
 
 local function load_log(l, key)
   l.key, l.n = key, call('STRLEN', key) / 8
@@ -205,29 +186,27 @@ local function give_back(l, s, i, n, granted)
   keep_log(l, 0, from, tail)
 end
 
-local a = 1
 local function arg() a = a + 1; return ARGV[a - 1] end
 local function number() return tonumber(arg()) end
 
-local sets = {}
-for i = 1, number() do
-  local set = {cells = 1}
-  for j = 1, number() do
-    local l = {kind = number(), cap = number(), a = number(), b = number(), cell = set.cells + 1}
+local set
+-- What the last run before this one had, if that was not dealt with here.
+if cap then
+  set = {cells = 3, {kind = kind, cap = cap, a = token, b = tick, cell = 2, full = token * cap}}
+end
+local function limits(count)
+  if count == 0 then return set end
+  local these = {cells = 1}
+  for j = 1, count do
+    local l = {kind = number(), cap = number(), a = number(), b = number(), cell = these.cells + 1}
     if l.kind >= 4 then l.full = l.a * l.cap end
-    set.cells = set.cells + width[l.kind]
-    set[j] = l
+    these.cells = these.cells + width[l.kind]
+    these[j] = l
   end
-  sets[i] = set
+  return these
 end
 
-local out, o, k = {}, 0, 1
-local function say(n)
-  o = o + 1
-  if n == huge then out[o] = -1 else out[o] = n end
-end
-while a < #ARGV do
-  local set, what, first, second = sets[number()], arg(), number(), number()
+local function answer(what, first, second)
   local key = KEYS[k]
   local held = call('GET', key)
   local s = {}
@@ -261,7 +240,7 @@ while a < #ARGV do
   elseif what == 'r' then
     for _, l in ipairs(set) do give_back(l, s, l.cell, first, second) end
   else
-    if first < 0 then s[1] = huge else s[1] = now + first end
+    s[1] = first < 0 and huge or now + first
     s.changed = true
   end
   local longest = s[1] - now
@@ -269,23 +248,25 @@ while a < #ARGV do
   for j, l in ipairs(set) do
     local r = reset(l, s, l.cell)
     longest = max(longest, r)
-    states[j] = {remaining(l, s, l.cell), waits[j] or 0, r}
+    states[j] = pack('>ddd', remaining(l, s, l.cell), waits[j] or 0, r)
   end
   if s.changed then
     local cells = {}
     for i = 1, set.cells do cells[i] = pack('>d', s[i]) end
-    if longest > 3e15 then longest = 3e15 end
-    call('SET', key, table.concat(cells), 'PX', ttl(max(longest, 1)))
+    call('SET', key, table.concat(cells), 'PX', ttl(min(max(longest, 1), 3e15)))
   end
-  say(blocked)
-  say(granted)
-  say(now)
-  for _, state in ipairs(states) do
-    say(state[1]); say(state[2]); say(state[3])
-  end
+  o = o + 1
+  out[o] = pack('>ddd', blocked, granted, now) .. table.concat(states)
 end
-return out
+
+while a < #ARGV do
+  local count, what, first, second = number(), arg(), number(), number()
+  set = limits(number())
+  for _ = 1, count do answer(what, first, second) end
+end
+return table.concat(out)
 `;
 
 /** The script. `time`: where tests set the time. */
-export const decideScript = (time: string = serverTime): Script => script(time + body, { keys: 'any' });
+export const decideScript = (time: string = serverTime): Script =>
+  script(time + body, { keys: 'any', binary: true });

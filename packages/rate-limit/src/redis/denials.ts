@@ -27,7 +27,7 @@ export class Denials {
   }
 
   find(key: string, cost: number): StoreAnswer | undefined {
-    const denial = this.#denials.get(key);
+    const denial = this.#denials.size === 0 ? undefined : this.#denials.get(key);
     if (denial === undefined || cost !== denial.cost) return undefined;
     const now = this.#clock.now();
     if (now < denial.until) return aged(denial.answer, now - denial.at);

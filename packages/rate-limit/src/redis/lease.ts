@@ -2,6 +2,7 @@ import type { Awaitable, Clock } from '@weir/core';
 import { ticksPerMs } from '../internal/column.ts';
 import type { LimitState } from '../limit.ts';
 import type { StoreAnswer, StoreKey } from '../store.ts';
+import type { Batcher } from './batcher.ts';
 import type { Answer, Counts, Question } from './counts.ts';
 import type { LimitSet } from './limit-set.ts';
 
@@ -34,6 +35,7 @@ interface Waiter {
  */
 export class Lease {
   readonly #counts: Counts;
+  readonly #batcher: Batcher;
   readonly #key: StoreKey;
   readonly #set: LimitSet;
   readonly #most: number;
@@ -56,12 +58,14 @@ export class Lease {
 
   constructor(
     counts: Counts,
+    batcher: Batcher,
     key: StoreKey,
     set: LimitSet,
     size: { readonly most: number; readonly forMs: number },
     clock: Clock,
   ) {
     this.#counts = counts;
+    this.#batcher = batcher;
     this.#key = key;
     this.#set = set;
     this.#most = size.most;
@@ -131,7 +135,7 @@ export class Lease {
     const late = (answer: Answer): void => {
       if (answer.granted > 0) void this.#return({ units: answer.granted, until: 0, granted: answer.now });
     };
-    this.#counts.askOrLate(question, late).then(
+    this.#batcher.ask(question, late).then(
       (answer) => {
         this.#asking = false;
         this.#heard(question, answer, sentAt);
@@ -230,7 +234,7 @@ export class Lease {
 
   async #return({ units, granted }: Part): Promise<void> {
     try {
-      await this.#counts.ask(this.#counts.question(this.#key, 'r', units, granted));
+      await this.#batcher.ask(this.#counts.question(this.#key, 'r', units, granted));
     } catch {
       // Lost then, as if this process had died: until the limit has room again.
     }

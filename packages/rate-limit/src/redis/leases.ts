@@ -1,5 +1,6 @@
 import type { Awaitable, Clock } from '@weir/core';
 import type { StoreAnswer, StoreKey, StoreRequest } from '../store.ts';
+import type { Batcher } from './batcher.ts';
 import type { Counts } from './counts.ts';
 import { Lease } from './lease.ts';
 import type { LimitSet } from './limit-set.ts';
@@ -15,13 +16,16 @@ export interface LeaseSettings {
 /** The leases of this process, one for each key that is asked for. */
 export class Leases {
   readonly #counts: Counts;
+  /** What many leases ask for in one turn is one call. */
+  readonly #batcher: Batcher;
   readonly #settings: LeaseSettings;
   readonly #clock: Clock;
   readonly #limiters = new Map<string, Map<LimitSet, Map<string, Lease>>>();
   #sweeping: ReturnType<typeof setInterval> | undefined;
 
-  constructor(counts: Counts, settings: LeaseSettings, clock: Clock) {
+  constructor(counts: Counts, batcher: Batcher, settings: LeaseSettings, clock: Clock) {
     this.#counts = counts;
+    this.#batcher = batcher;
     this.#settings = settings;
     this.#clock = clock;
   }
@@ -35,7 +39,7 @@ export class Leases {
     if (most < 2) return undefined;
     let lease = this.#find(request, set);
     if (lease === undefined) {
-      lease = new Lease(this.#counts, request, set, { most, forMs }, this.#clock);
+      lease = new Lease(this.#counts, this.#batcher, request, set, { most, forMs }, this.#clock);
       this.#keysOf(request.limiter, set).set(request.key, lease);
       this.#sweep();
     }

@@ -3,7 +3,7 @@ import { ticksPerMs } from '../internal/column.ts';
 import { Store, type StoreAnswer, type StoreKey, type StoreRequest } from '../store.ts';
 import { Batcher } from './batcher.ts';
 import type { Answer, Counts, Question } from './counts.ts';
-import { Denials } from './denials.ts';
+import type { Denials } from './denials.ts';
 import { type LeaseSettings, Leases } from './leases.ts';
 
 interface Settings {
@@ -19,12 +19,14 @@ export class RedisStore extends Store {
   readonly #batcher: Batcher | undefined;
   readonly #leases: Leases | undefined;
 
-  constructor(counts: Counts, { mode, lease, clock, cluster }: Settings) {
+  constructor(counts: Counts, denials: Denials, { mode, lease, clock, cluster }: Settings) {
     super();
     this.#counts = counts;
-    this.#denials = new Denials(clock);
-    if (mode === 'batched') this.#batcher = new Batcher(counts, cluster);
-    if (mode === 'leased') this.#leases = new Leases(counts, lease, clock);
+    this.#denials = denials;
+    if (mode === 'exact') return;
+    const batcher = new Batcher(counts, cluster);
+    if (mode === 'batched') this.#batcher = batcher;
+    else this.#leases = new Leases(counts, batcher, lease, clock);
   }
 
   decide(request: StoreRequest): Awaitable<StoreAnswer> {
@@ -56,13 +58,7 @@ export class RedisStore extends Store {
   #charge(request: StoreRequest): Awaitable<StoreAnswer> {
     const { cost } = request;
     const question = this.#counts.question(request, 'c', cost);
-    const key = question.keys[0]!;
-    const denied = this.#denials.find(key, cost);
-    if (denied !== undefined) return denied;
-    return this.#ask(question, request).then((answer) => {
-      if (answer.granted === 0) this.#denials.note(key, cost, answer);
-      return answer;
-    });
+    return this.#denials.find(question.keys[0]!, cost) ?? this.#ask(question, request);
   }
 
   async #look(request: StoreRequest): Promise<StoreAnswer> {

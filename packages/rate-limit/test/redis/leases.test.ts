@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { describeRedis, Servers } from '../../../redis/test/servers.ts';
 import { fixedWindow, type Limit, type StoreAnswer, tokenBucket } from '../../src/index.ts';
 import { ticksPerMs } from '../../src/internal/column.ts';
+import { Batcher } from '../../src/redis/batcher.ts';
 import { Counts } from '../../src/redis/counts.ts';
 import { decideScript } from '../../src/redis/decide-script.ts';
 import { Leases } from '../../src/redis/leases.ts';
@@ -32,7 +33,10 @@ describeRedis('leases', () => {
     made += 1;
     const clock = new ManualClock();
     const counts = new Counts(redisClient(client), script, `lease-${made}:`, 10_000);
-    const all = Array.from({ length: n }, () => new Leases(counts, { max: 100, share: 0.1, forMs }, clock));
+    const all = Array.from(
+      { length: n },
+      () => new Leases(counts, new Batcher(counts, false), { max: 100, share: 0.1, forMs }, clock),
+    );
     const key = { limiter: 'l', key: 'k', limits, timeoutMs: 10_000 };
     const pass = async (ms: number): Promise<void> => {
       clock.advance(ms);
@@ -138,20 +142,21 @@ describeRedis('leases', () => {
     const { pass, burst, all, key } = processes(1, [tokenBucket({ limit: 1000, per: '1s', burst: 100 })]);
     await pass(0);
     let calls = 0;
-    const run = client.call.bind(client);
-    client.call = ((...args: Parameters<typeof run>) => {
-      if (args[0] === 'evalsha') calls += 1;
-      return run(...args);
-    }) as typeof client.call;
+    const send = client.sendCommand;
+    client.sendCommand = (command, ...rest) => {
+      if (command.name === 'evalsha') calls += 1;
+      return send.call(client, command, ...rest);
+    };
     let admitted = 0;
     for (let i = 0; i < 100; i += 1) {
       await pass(5);
       admitted += await burst(0, 50);
     }
-    client.call = run;
+    client.sendCommand = send;
     // 500 ms: 100 of the bucket, 500 that came since.
     expect(admitted).toBeLessThanOrEqual(600);
     expect(admitted).toBeGreaterThan(480);
+    expect(calls).toBeGreaterThan(0);
     expect(calls).toBeLessThan(100);
     const refused = (await all[0]!.take({ ...key, cost: 200, mode: 'charge' }))!;
     expect(refused.limits[0]!.retryAfterMs).toBe(Number.POSITIVE_INFINITY);
@@ -159,7 +164,7 @@ describeRedis('leases', () => {
 
   test('are given back when they come after the deadline', async () => {
     const asked: string[][] = [];
-    let late: (reply: number[]) => void = () => {};
+    let late: (reply: Uint8Array) => void = () => {};
     const slow = {
       run: (_: unknown, _keys: string[], args: string[], options: { late?: typeof late }) => {
         asked.push(args);
@@ -167,16 +172,18 @@ describeRedis('leases', () => {
         return Promise.reject(new Error('too late'));
       },
     };
-    const leases = new Leases(
-      new Counts(slow as never, script, 'late:', 50),
-      { max: 100, share: 0.1, forMs: 1000 },
-      new ManualClock(),
-    );
+    const counts = new Counts(slow as never, script, 'late:', 50);
+    const settings = { max: 100, share: 0.1, forMs: 1000 };
+    const leases = new Leases(counts, new Batcher(counts, false), settings, new ManualClock());
     const limits = [tokenBucket({ limit: 1000, per: '1s' })];
     const request = { limiter: 'l', key: 'k', limits, timeoutMs: 50, cost: 3, mode: 'charge' } as const;
     await expect(leases.take(request)).rejects.toThrow('too late');
-    late([0, 30, 1_832_960_000_000_000, 900, 0, 100]);
-    expect(asked.map((args) => args.slice(-3))).toEqual([
+    const reply = new DataView(new ArrayBuffer(48));
+    for (const [i, number] of [0, 30, 1_832_960_000_000_000, 900, 0, 100].entries())
+      reply.setFloat64(8 * i, number);
+    late(new Uint8Array(reply.buffer));
+    await expect.poll(() => asked.length).toBe(2);
+    expect(asked.map((args) => args.slice(1, 4))).toEqual([
       ['l', '3', '3'],
       ['r', '30', '1832960000000000'],
     ]);

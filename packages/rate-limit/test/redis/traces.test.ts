@@ -123,6 +123,81 @@ describeRedis('the script', () => {
     expect(decided).toBeGreaterThan(1500);
   });
 
+  test('decides many at once as one after the other, with keys that come again and limits of all kinds', async () => {
+    const random = seededRandom(6);
+    const below = (n: number): number => Math.floor(random() * n);
+    const pick = <T>(from: readonly T[]): T => from[below(from.length)]!;
+    const sets: (readonly Limit[])[] = [
+      [tokenBucket({ limit: 20, per: 1000 })],
+      [leakyBucket({ limit: 3, per: 50, capacity: 9 })],
+      [fixedWindow({ limit: 8, per: 300 })],
+      [slidingLog({ limit: 5, per: 100, name: 'log' }), tokenBucket({ limit: 9, per: 100, name: 'bucket' })],
+    ];
+    const time = { now: 1_790_000_000_000 * ticksPerMs, epoch: 0 };
+    const models = new Map<string, Column[]>();
+    const columnsOf = (set: readonly Limit[], key: string): Column[] => {
+      const id = `${sets.indexOf(set)}${key}`;
+      const known = models.get(id);
+      if (known !== undefined) return known;
+      const columns = set.map((limit) => limit.column(time));
+      for (const column of columns) column.grow(1);
+      models.set(id, columns);
+      return columns;
+    };
+    let [decided, charged, runs] = [0, 0, 0];
+    for (let batch = 0; batch < 200; batch += 1) {
+      time.now += below(60 * ticksPerMs);
+      await client.set('{test}now', time.now);
+      // Mostly buckets, in runs that ask the same: what goes the short way; others may follow.
+      let [set, what, cost] = [sets[0]!, 'c' as 'c' | 'l' | 'p', 1];
+      const asked = Array.from({ length: 1 + below(30) }, () => {
+        if (random() < 0.2) {
+          runs += 1;
+          [set, what, cost] = [
+            pick(batch % 2 ? sets.slice(0, 2) : sets),
+            pick(['c', 'c', 'l', 'p']),
+            below(4),
+          ];
+        }
+        return { set, what, cost, key: pick(['a', 'b', 'c']) };
+      });
+      const answers = await counts.askMany(
+        asked.map(({ set: limits, what, cost, key }) =>
+          counts.question({ limiter: 'many', key, limits, timeoutMs: 10_000 }, what, cost, cost + 3),
+        ),
+        () => {},
+      );
+      for (const [i, { set, what, cost, key }] of asked.entries()) {
+        const columns = columnsOf(set, key);
+        const waits = columns.map((column) => column.wait(0, cost));
+        let granted = 0;
+        if (what !== 'p' && Math.max(...waits) === 0) {
+          const most = Math.min(...columns.map((column) => column.remaining(0)));
+          granted = what === 'c' ? cost : Math.min(cost + 3, Math.max(cost, Math.floor(most / 4)), most);
+          for (const column of columns) column.charge(0, granted);
+        }
+        decided += 1;
+        charged += granted;
+        expect(answers[i], JSON.stringify([batch, i, asked])).toEqual({
+          granted,
+          now: time.now,
+          blockedMs: 0,
+          limits: columns.map((column, j) => ({
+            policy: set[j]!.name,
+            limit: set[j]!.capacity,
+            remaining: column.remaining(0),
+            retryAfterMs: inMs(waits[j]!),
+            resetMs: inMs(column.reset(0)),
+            windowMs: set[j]!.windowMs,
+          })),
+        });
+      }
+    }
+    expect(decided).toBeGreaterThan(2000);
+    expect(charged).toBeGreaterThan(500);
+    expect(runs).toBeGreaterThan(300);
+  });
+
   test('decides as stepOf does', async () => {
     const random = seededRandom(5);
     for (const limit of [

@@ -16,12 +16,15 @@ export interface DriverEvents {
 export interface Driver {
   readonly library: 'ioredis' | 'node-redis';
   readonly topology: Topology;
-  /** Whether it may send a command twice: after a lost connection, without being asked. */
-  readonly resends: boolean;
   link(): Link;
   /** Begins to connect, where a client waits for its first command. */
   wake(): void;
   send(command: readonly Argument[], key: string | undefined, binary: boolean): Promise<unknown>;
+  /**
+   * The same with one more argument, the fence: '1', or '0' where the client sends the command anew because a connection
+   * was lost, without being asked.
+   */
+  sendFenced(command: readonly Argument[], key: string | undefined, binary: boolean): Promise<unknown>;
   /** A command with this key has failed: helps a client that does not look for a lost node's successor by itself. */
   mend?(key: string): void;
   /** A connection of its own for subscriptions, not connected yet. `turn` chooses another node of a Cluster each time. */

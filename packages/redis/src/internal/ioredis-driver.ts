@@ -1,4 +1,13 @@
 import type { Argument, Driver, DriverEvents, Link, PubSub, PubSubEvents, Topology } from './driver.ts';
+import {
+  type Command,
+  type CommandClass,
+  type CommandSettings,
+  commandClassOf,
+  Fence,
+  type FencedCommand,
+  fencedCommand,
+} from './ioredis-command.ts';
 
 type Listener = (...args: never[]) => void;
 
@@ -7,13 +16,20 @@ interface Emitter {
   off(event: string, listener: Listener): unknown;
 }
 
+interface Writable {
+  cork(): void;
+  uncork(): void;
+}
+
 /** What is used of ioredis 5 and 6, of its Redis and its Cluster. */
 export interface IoredisClient extends Emitter {
   readonly status: string;
   readonly isCluster: boolean;
-  readonly options: { readonly sentinels?: unknown };
+  readonly options: { readonly sentinels?: unknown; readonly keyPrefix?: unknown };
+  /** The connection. A Cluster has several, elsewhere. */
+  readonly stream?: Writable | null;
   call(...command: unknown[]): Promise<unknown>;
-  callBuffer(...command: unknown[]): Promise<unknown>;
+  sendCommand(command: Command): Promise<unknown>;
   connect(): Promise<unknown>;
 }
 
@@ -29,28 +45,43 @@ interface Cluster extends IoredisClient {
 }
 
 export function isIoredis(client: object): client is IoredisClient {
-  const { status, call, callBuffer, connect, on, off } = client as Partial<IoredisClient>;
-  return typeof status === 'string' && [call, callBuffer, connect, on, off].every(isFunction);
+  const { status, call, sendCommand, connect, on, off } = client as Partial<IoredisClient>;
+  return typeof status === 'string' && [call, sendCommand, connect, on, off].every(isFunction);
 }
 
 const isFunction = (value: unknown): boolean => typeof value === 'function';
 
+/** Commands that leave in one system call at most: so the server can begin with them while others are made. */
+const GATHERED = 16;
+
 export class IoredisDriver implements Driver {
   readonly library = 'ioredis';
-  readonly resends = true;
   readonly topology: Topology;
   readonly #client: IoredisClient;
+  readonly #Command: CommandClass;
+  readonly #Fenced: FencedCommand;
   readonly #listeners: (readonly [on: Emitter, event: string, listener: Listener])[] = [];
+  #fence = new Fence();
+  /** The connection on which commands are held back, until the end of this turn; how many have been. */
+  #corked: Writable | undefined;
+  #gathered = 0;
 
   constructor(client: IoredisClient, events: DriverEvents) {
     this.#client = client;
+    this.#Command = commandClassOf(client);
+    this.#Fenced = fencedCommand(this.#Command);
     const cluster = client.isCluster === true;
     this.topology = cluster ? 'cluster' : client.options.sentinels ? 'sentinel' : 'single';
     this.#listen(client, 'error', (error: unknown) => events.error(error));
-    this.#listen(client, 'close', () => events.lost(true));
+    const lostAll = (all: boolean): void => {
+      this.#fence.whole = false;
+      this.#fence = new Fence();
+      events.lost(all);
+    };
+    this.#listen(client, 'close', () => lostAll(true));
     if (!cluster) return;
     // A Cluster sends what was under way on a lost connection to another node, and a node may do so itself.
-    const lost = (): void => events.lost(false);
+    const lost = (): void => lostAll(false);
     const watch = (node: Emitter): void => this.#listen(node, 'close', lost);
     for (const node of (client as Cluster).nodes('all')) watch(node);
     this.#listen(client, '+node', watch);
@@ -72,7 +103,21 @@ export class IoredisDriver implements Driver {
   }
 
   send(command: readonly Argument[], _key: string | undefined, binary: boolean): Promise<unknown> {
-    return binary ? this.#client.callBuffer(...command) : this.#client.call(...command);
+    this.#gather();
+    const options = this.#optionsFor(binary);
+    return this.#client.sendCommand(new this.#Command(command[0] as string, command.slice(1), options));
+  }
+
+  sendFenced(command: readonly Argument[], _key: string | undefined, binary: boolean): Promise<unknown> {
+    this.#gather();
+    const args = command.slice(1);
+    args.push('1');
+    const options = this.#optionsFor(binary);
+    return this.#client.sendCommand(new this.#Fenced(command[0] as string, args, options, this.#fence));
+  }
+
+  #optionsFor(binary: boolean): CommandSettings {
+    return { replyEncoding: binary ? null : 'utf8', keyPrefix: this.#client.options.keyPrefix };
   }
 
   async pubSub(turn: number): Promise<PubSub> {
@@ -86,6 +131,26 @@ export class IoredisDriver implements Driver {
 
   release(): void {
     for (const [on, event, listener] of this.#listeners) on.off(event, listener);
+  }
+
+  /** Lets the commands of one turn leave together: a system call for each costs more than all else. */
+  #gather(): void {
+    const { stream } = this.#client;
+    if (stream === undefined || stream === null) return;
+    if (stream !== this.#corked) {
+      this.#corked = stream;
+      this.#gathered = 1;
+      stream.cork();
+      process.nextTick(() => {
+        stream.uncork();
+        if (this.#corked === stream) this.#corked = undefined;
+      });
+      return;
+    }
+    this.#gathered += 1;
+    if (this.#gathered % GATHERED > 0) return;
+    stream.uncork();
+    stream.cork();
   }
 
   #listen(on: Emitter, event: string, listener: Listener): void {

@@ -56,6 +56,8 @@ export class NodeRedisDriver implements Driver {
   readonly topology: Topology;
   readonly #client: NodeRedisClient;
   readonly #listeners: readonly (readonly [event: string, listener: Listener])[];
+  /** Bytes, so that they can still be changed when a command has been handed over. */
+  #fence = Buffer.from('1');
   #mending = false;
 
   constructor(client: NodeRedisClient, events: DriverEvents) {
@@ -63,14 +65,16 @@ export class NodeRedisDriver implements Driver {
     this.topology = 'nodeClient' in client ? 'cluster' : 'getSentinelNode' in client ? 'sentinel' : 'single';
     this.#listeners = [
       ['error', (error: unknown) => events.error(error)],
-      // Its Sentinel tries again by itself what was under way on a connection that broke.
-      ['client-error', () => events.lost(false)],
+      [
+        'client-error',
+        () => {
+          this.#fence[0] = 0x30;
+          this.#fence = Buffer.from('1');
+          events.lost(false);
+        },
+      ],
     ];
     for (const [event, listener] of this.#listeners) client.on(event, listener);
-  }
-
-  get resends(): boolean {
-    return this.topology === 'sentinel';
   }
 
   link(): Link {
@@ -107,6 +111,11 @@ export class NodeRedisDriver implements Driver {
     if (this.topology === 'single') return this.#client.sendCommand(command, options);
     if (this.topology === 'sentinel') return this.#client.sendCommand(false, command, options);
     return this.#client.sendCommand(key, false, command, options);
+  }
+
+  sendFenced(command: readonly Argument[], key: string | undefined, binary: boolean): Promise<unknown> {
+    // Only its Sentinel tries again by itself what was under way on a connection that broke.
+    return this.send([...command, this.topology === 'sentinel' ? this.#fence : '1'], key, binary);
   }
 
   async pubSub(turn: number): Promise<PubSub> {

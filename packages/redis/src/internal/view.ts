@@ -1,5 +1,13 @@
 import { type Breaker, createBreaker } from '@weir/circuit-breaker';
-import { type Clock, channel, componentName, InvalidOptionError, type Json, type Sample } from '@weir/core';
+import {
+  type Clock,
+  channel,
+  componentName,
+  Deadlines,
+  InvalidOptionError,
+  type Json,
+  type Sample,
+} from '@weir/core';
 import { codeOf, RedisReplyError, RedisTimeoutError, RedisUnavailableError } from '../errors.ts';
 import type {
   ChannelListener,
@@ -9,6 +17,7 @@ import type {
   Subscription,
 } from '../redis-client.ts';
 import type { Script } from '../script.ts';
+import { Call } from './call.ts';
 import type { Argument, Driver, DriverEvents, Topology } from './driver.ts';
 import { Readiness } from './readiness.ts';
 import { Subscriptions } from './subscriptions.ts';
@@ -20,15 +29,6 @@ interface Settings {
   readonly failures: number;
   readonly retryEvery: number;
   readonly clock: Clock;
-}
-
-/** One command on its way. */
-interface Call {
-  readonly command: readonly Argument[];
-  readonly key: string | undefined;
-  /** Present: to be sent in full if Redis does not have it. */
-  readonly script: Script | undefined;
-  readonly binary: boolean;
 }
 
 /** Answers that say that Redis cannot serve now, whatever it is asked. Others are the fault of the question. */
@@ -46,10 +46,10 @@ export class View implements RedisClient {
   readonly #timeoutMs: number;
   readonly #readiness: Readiness;
   readonly #subscriptions: Subscriptions;
-  /** How to fail what has been sent and not answered. */
-  readonly #underWay = new Set<(error: Error) => void>();
-  /** Travels with what must not run twice. Overwritten when a connection is lost: what is sent anew then says so. */
-  #fence = Buffer.from('1');
+  readonly #deadlines = new Deadlines();
+  readonly #expired = (call: Call): void => this.#fail(call, new RedisTimeoutError(call.timeoutMs));
+  /** What has been sent and not answered. */
+  readonly #underWay = new Set<Call>();
   #lastError: unknown;
   readonly #counts = { ok: 0, failed: 0, late: 0, refused: 0, loads: 0 };
   closed = false;
@@ -57,7 +57,9 @@ export class View implements RedisClient {
   constructor(driver: (events: DriverEvents) => Driver, settings: Settings) {
     this.#timeoutMs = settings.timeoutMs;
     this.#driver = driver({
-      lost: (all) => this.#lost(all),
+      lost: (all) => {
+        if (all) this.#failAll('the connection was lost before the answer came');
+      },
       error: (error) => {
         this.#lastError = error;
       },
@@ -91,13 +93,12 @@ export class View implements RedisClient {
       throw new InvalidOptionError('keys', `as many keys as the script takes (${script.keys})`, keys);
     }
     const command: Argument[] = ['evalsha', script.sha, String(keys.length), ...keys];
-    for (const each of args) command.push(typeof each === 'number' ? String(each) : each);
-    return this.#execute({ command, key: keys[0], script, binary: script.binary }, options);
+    for (const each of args) command.push(argumentOf(each));
+    return this.#execute(command, keys[0], script, script.binary, options);
   }
 
   command(command: readonly Argument[], key?: string, options?: CommandOptions): Promise<RedisReply> {
-    const binary = options?.binary === true;
-    return this.#execute({ command, key, script: undefined, binary }, options);
+    return this.#execute(command, key, undefined, options?.binary === true, options);
   }
 
   subscribe(name: string, listener: ChannelListener): Subscription {
@@ -154,63 +155,88 @@ export class View implements RedisClient {
     ];
   }
 
-  #execute(call: Call, { timeoutMs = this.#timeoutMs, late }: CommandOptions = {}): Promise<RedisReply> {
+  #execute(
+    command: readonly Argument[],
+    key: string | undefined,
+    script: Script | undefined,
+    binary: boolean,
+    options: CommandOptions | undefined,
+  ): Promise<RedisReply> {
     const permit = this.closed ? 0 : this.breaker.tryAcquire();
     if (permit === 0) return Promise.reject(this.#refusal());
-    return new Promise((resolve, reject) => {
-      let over = false;
-      const end = (): boolean => {
-        if (over) return false;
-        over = true;
-        clearTimeout(timer);
-        this.#underWay.delete(fail);
-        return true;
-      };
-      const fail = (error: Error): void => {
-        if (!end()) return;
-        if (error instanceof RedisReplyError && !outage.has(error.reply)) this.breaker.success(permit);
-        else this.breaker.failure(permit);
-        if (call.key !== undefined && !(error instanceof RedisReplyError)) this.#driver.mend?.(call.key);
-        this.#counts[error instanceof RedisTimeoutError ? 'late' : 'failed'] += 1;
-        if (failureChannel.hasSubscribers) failureChannel.publish({ client: this.name, error });
-        reject(error);
-      };
-      const succeed = (reply: unknown): void => {
-        if (!end()) {
-          late?.(reply as RedisReply);
-          return;
-        }
-        this.breaker.success(permit);
-        this.#counts.ok += 1;
-        resolve(reply as RedisReply);
-      };
-      const dispatch = (): void => {
-        if (over) return;
-        this.#underWay.add(fail);
-        this.#send(call, () => over).then(succeed, (error: unknown) => fail(this.#faultOf(error)));
-      };
-      const timer = setTimeout(() => fail(new RedisTimeoutError(timeoutMs)), timeoutMs);
-      timer.unref();
-      const link = this.#driver.link();
-      if (link === 'ready') dispatch();
-      else if (link === 'closed')
-        fail(this.#unavailable('the client is not connected, and is not connecting', false));
-      else this.#readiness.wait(dispatch, () => over);
-    });
+    const timeoutMs = options?.timeoutMs ?? this.#timeoutMs;
+    const call = new Call(command, key, script, binary, timeoutMs, permit, options?.late, this.#expired);
+    this.#deadlines.start(call, timeoutMs);
+    const link = this.#driver.link();
+    if (link === 'ready') this.#dispatch(call);
+    else if (link === 'connecting')
+      this.#readiness.wait(
+        () => this.#dispatch(call),
+        () => call.over,
+      );
+    else this.#fail(call, this.#unavailable('the client is not connected, and is not connecting', false));
+    return call.promise;
   }
 
-  /** Sends a command; a script by its name, and in full if need be. */
-  #send(call: Call, over: () => boolean): Promise<unknown> {
-    const { command, key, script, binary } = call;
-    if (script === undefined) return this.#driver.send(command, key, binary);
-    const fenced = script.idempotent ? command : [...command, this.#fence];
-    return this.#driver.send(fenced, key, binary).catch(async (error: unknown) => {
-      if (codeOf(error) === 'ERR') throw (await versionFault(this.#driver)) ?? error;
+  #dispatch(call: Call): void {
+    if (call.over) return;
+    this.#underWay.add(call);
+    this.#send(call, call.command).then(
+      (reply) => this.#succeed(call, reply),
+      (error: unknown) => this.#failed(call, error),
+    );
+  }
+
+  #send({ key, script, binary }: Call, command: readonly Argument[]): Promise<unknown> {
+    const fenced = script !== undefined && !script.idempotent;
+    return this.#driver[fenced ? 'sendFenced' : 'send'](command, key, binary);
+  }
+
+  /** A command was answered with an error, or not sent. A script that Redis does not have is sent in full. */
+  #failed(call: Call, error: unknown): void {
+    const { script, command } = call;
+    const code = script === undefined ? '' : codeOf(error);
+    if (code === 'ERR') {
+      void versionFault(this.#driver).then((fault) => this.#fail(call, fault ?? this.#faultOf(error)));
+    } else if (code === 'NOSCRIPT' && !call.over) {
       // It did not run. Neither will it, when nobody waits any more.
-      if (codeOf(error) !== 'NOSCRIPT' || over()) throw error;
       this.#counts.loads += 1;
-      return this.#driver.send(['eval', script.source, ...fenced.slice(2)], key, binary);
-    });
+      this.#send(call, ['eval', script!.source, ...command.slice(2)]).then(
+        (reply) => this.#succeed(call, reply),
+        (again: unknown) => this.#fail(call, this.#faultOf(again)),
+      );
+    } else this.#fail(call, this.#faultOf(error));
+  }
+
+  #succeed(call: Call, reply: unknown): void {
+    if (!this.#end(call)) {
+      call.late?.(reply as RedisReply);
+      return;
+    }
+    this.breaker.success(call.permit);
+    this.#counts.ok += 1;
+    call.resolve(reply as RedisReply);
+  }
+
+  #fail(call: Call, error: Error): void {
+    if (!this.#end(call)) return;
+    const { permit, key } = call;
+    const answered = error instanceof RedisReplyError;
+    if (answered && !outage.has(error.reply)) this.breaker.success(permit);
+    else this.breaker.failure(permit);
+    if (key !== undefined && !answered) this.#driver.mend?.(key);
+    this.#counts[error instanceof RedisTimeoutError ? 'late' : 'failed'] += 1;
+    if (failureChannel.hasSubscribers) failureChannel.publish({ client: this.name, error });
+    call.reject(error);
+  }
+
+  /** @returns whether it had no outcome yet. */
+  #end(call: Call): boolean {
+    if (call.over) return false;
+    call.over = true;
+    this.#deadlines.end(call);
+    this.#underWay.delete(call);
+    return true;
   }
 
   #faultOf(error: unknown): Error {
@@ -222,14 +248,8 @@ export class View implements RedisClient {
     return new RedisUnavailableError('the client could not carry out the command', true, error);
   }
 
-  #lost(all: boolean): void {
-    this.#fence[0] = 0x30;
-    this.#fence = Buffer.from('1');
-    if (all) this.#failAll('the connection was lost before the answer came');
-  }
-
   #failAll(message: string): void {
-    for (const fail of [...this.#underWay]) fail(this.#unavailable(message, true));
+    for (const call of [...this.#underWay]) this.#fail(call, this.#unavailable(message, true));
   }
 
   #unavailable(message: string, sent: boolean): RedisUnavailableError {
@@ -242,4 +262,11 @@ export class View implements RedisClient {
     const ms = Math.ceil(this.breaker.retryAfterMs);
     return this.#unavailable(`Redis has failed; it is tried again in ${ms} ms`, false);
   }
+}
+
+/** The clients take text and Buffers; to ioredis another array of bytes would be a list of numbers. */
+function argumentOf(given: Argument | number): Argument {
+  if (typeof given === 'string') return given;
+  if (typeof given === 'number') return String(given);
+  return given instanceof Buffer ? given : Buffer.from(given.buffer, given.byteOffset, given.byteLength);
 }
