@@ -62,5 +62,10 @@ export interface BodyCapability {
    * @throws BodyConsumedError if something, such as a body parser, has read it before.
    */
   requestBody(): Source | undefined;
+  /**
+   * Gives whoever takes the request's body further in these bytes: for a policy that has taken it to look at it. Handlers
+   * of the framework do not see them. Only where the host can: node:http and what stands on it.
+   */
+  setRequestBody?(body: Uint8Array): void;
   tap(tap: Tap): void;
 }

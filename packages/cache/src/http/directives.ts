@@ -29,8 +29,22 @@ const longest = 2_147_483_648;
 /** Name to argument; undefined for none. */
 type Arguments = ReadonlyMap<string, string | undefined>;
 
+/** What was read last: a service says the same few things over and over. */
+const known = new Map<string, Directives>();
+const mostKnown = 100;
+
 /** Reads `Cache-Control`, its lines joined. Of a directive that comes twice the first counts (RFC 9111, 4.2.1). */
 export function parseCacheControl(value: string): Directives {
+  let directives = known.get(value);
+  if (directives === undefined) {
+    directives = readCacheControl(value);
+    if (known.size === mostKnown) known.clear();
+    if (value.length <= 256) known.set(value, directives);
+  }
+  return directives;
+}
+
+function readCacheControl(value: string): Directives {
   const first = new Map<string, string | undefined>();
   const unqualified = new Set<string>();
   const named: string[] = [];

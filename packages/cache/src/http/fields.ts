@@ -47,7 +47,8 @@ const computed = new Set(['age', 'content-length']);
  * @param heldBack those that `no-cache="..."` or `private="..."` keep from being reused, and others to leave out
  */
 export function storableFields(pairs: Pairs, heldBack: readonly string[]): string[] {
-  const named = new Set([...words(field(pairs, 'connection') ?? ''), ...heldBack]);
+  const connection = field(pairs, 'connection');
+  const named = new Set(connection === undefined ? heldBack : [...words(connection), ...heldBack]);
   const stored: string[] = [];
   for (let i = 0; i < pairs.length; i += 2) {
     const name = pairs[i] as string;

@@ -10,6 +10,12 @@ const rfc850 = new RegExp(
 );
 const asctime = new RegExp(`^${day} ${month} ([ \\d]\\d) ${time} (\\d{4})$`, 'i');
 
+/** The responses of a second have the same date. */
+let lastFixed: { readonly value: string; readonly epoch: number | undefined } = {
+  value: '',
+  epoch: undefined,
+};
+
 /**
  * Reads a date in one of the three forms of RFC 9110, 5.6.7, in any case; the day of the week is not compared.
  *
@@ -17,10 +23,13 @@ const asctime = new RegExp(`^${day} ${month} ([ \\d]\\d) ${time} (\\d{4})$`, 'i'
  * @returns ms since 1970, or undefined if it is not such a date
  */
 export function parseHttpDate(value: string, now: number): number | undefined {
+  if (value === lastFixed.value) return lastFixed.epoch;
   const fixed = fixdate.exec(value);
   if (fixed !== null) {
     const [, date, name, year, hours, minutes, seconds] = fixed;
-    return epochOf(year, name, date, hours, minutes, seconds);
+    const epoch = epochOf(year, name, date, hours, minutes, seconds);
+    lastFixed = { value, epoch };
+    return epoch;
   }
   const old = rfc850.exec(value);
   if (old !== null) {

@@ -65,7 +65,8 @@ export class Incoming {
 
   /** What has come. */
   take(): Uint8Array {
-    if (this.#whole !== undefined) return this.#whole.subarray(0, this.#length);
+    const whole = this.#whole;
+    if (whole !== undefined) return this.#length === whole.length ? whole : whole.subarray(0, this.#length);
     if (this.#chunks.length === 1) return this.#chunks[0] as Uint8Array;
     const body = new Uint8Array(this.#length);
     let at = 0;

@@ -11,13 +11,17 @@ export interface Selection {
   readonly values: string;
 }
 
+const none: readonly string[] = [];
+
 /**
  * By which request headers a response was selected: those that `Vary` names, and `Accept-Encoding` if it is encoded,
  * so that a forgotten `Vary` does not send gzip to a client that cannot read it.
  */
-export function selectionNames(headers: Pairs): string[] {
-  const names = new Set(words(field(headers, 'vary') ?? ''));
+export function selectionNames(headers: Pairs): readonly string[] {
+  const vary = field(headers, 'vary');
   const encoding = field(headers, 'content-encoding');
+  if (vary === undefined && encoding === undefined) return none;
+  const names = new Set(words(vary ?? ''));
   if (encoding !== undefined && encoding.trim().toLowerCase() !== 'identity') names.add('accept-encoding');
   return [...names].sort();
 }

@@ -2,6 +2,11 @@ import { describe, expect, test } from 'vitest';
 import { parseCacheControl, parseTargeted, responseDirectives } from '../../src/http/directives.ts';
 
 describe('Cache-Control (RFC 9111, 5.2)', () => {
+  test('is read right however many others were read before', () => {
+    for (let i = 0; i < 500; i += 1) expect(parseCacheControl(`max-age=${i % 250}`).maxAge).toBe(i % 250);
+    expect(parseCacheControl(`max-age=7, ${'x'.repeat(1_000)}`).maxAge).toBe(7);
+  });
+
   test.each([
     ['max-age=60', 60],
     ['MaX-aGe=60', 60],

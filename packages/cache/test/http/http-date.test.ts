@@ -49,3 +49,16 @@ test('what is written can be read', () => {
     expect(parseHttpDate(formatHttpDate(epoch), now)).toBe(epoch);
   }
 });
+
+test('the same date is read the same again, also after others', () => {
+  const dates = [
+    'Thu, 18 Aug 2050 02:01:18 GMT',
+    'Sun, 06 Nov 1994 08:49:37 GMT',
+    'Sun, 32 Nov 1994 08:49:37 GMT',
+  ];
+  const once = dates.map((date) => parseHttpDate(date, now));
+  expect(once).toEqual([august, 784_111_777_000, undefined]);
+  expect(dates.flatMap((date) => [parseHttpDate(date, now), parseHttpDate(date, now)])).toEqual(
+    once.flatMap((epoch) => [epoch, epoch]),
+  );
+});

@@ -190,7 +190,7 @@ export class FetchExchange<Raw = unknown> extends HostExchange<Raw> implements B
   }
 
   #tapped(response: Response): Response {
-    const replacement = this.#taps?.head(response.status, [...response.headers].flat());
+    const replacement = this.#taps?.head(response.status, [...response.headers].flat(), []);
     if (replacement === undefined) return response;
     response.body?.cancel(new Error('replaced by a policy')).catch(() => {});
     return this.responseOf(replacement.reply);

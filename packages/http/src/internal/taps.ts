@@ -45,13 +45,13 @@ export class Taps {
    * Shows the head to each tap.
    *
    * @param headers the response's headers as they stand, lower-case
-   * @param policyHeaders those that policies set
+   * @param policyHeaders those that policies set; undefined if all headers are known to be the handler's
    * @returns the reply that the outermost replacing tap wants instead, if any
    */
   head(
     status: number,
     headers: Pairs,
-    policyHeaders: Pairs = [],
+    policyHeaders: Pairs | undefined,
   ): { readonly reply: Reply; readonly tap: LiveTap } | undefined {
     let replacement: { reply: Reply; tap: LiveTap } | undefined;
     for (let i = this.#taps.length - 1; i >= 0; i -= 1) {
@@ -59,7 +59,7 @@ export class Taps {
       if (!tap.live) continue;
       const head =
         replacement === undefined
-          ? { status, headers: handlersOwn(headers, policyHeaders, tap.before) }
+          ? { status, headers: policyHeaders ? handlersOwn(headers, policyHeaders, tap.before) : headers }
           : { status: replacement.reply.status, headers: replacement.reply.headers ?? [] };
       const result = this.#guard(tap, () => tap.tap.head?.(head));
       if (result === false) tap.live = false;
@@ -107,18 +107,22 @@ export class Taps {
 
 /** The headers that the handler made: without what policies set and what stood there before, unless it changed them. */
 function handlersOwn(headers: Pairs, policyHeaders: Pairs, before: HeaderBag): Pairs {
-  const foreign = new Set<string>();
-  for (let i = 0; i < policyHeaders.length; i += 2) {
-    foreign.add(`${policyHeaders[i]?.toLowerCase()}\n${policyHeaders[i + 1]}`);
-  }
-  for (const [name, value] of Object.entries(before)) {
-    for (const each of Array.isArray(value) ? value : [value]) foreign.add(`${name}\n${each}`);
-  }
-  if (foreign.size === 0) return headers;
   const own: string[] = [];
   for (let i = 0; i < headers.length; i += 2) {
     const [name, value] = [headers[i] as string, headers[i + 1] as string];
-    if (!foreign.has(`${name}\n${value}`)) own.push(name, value);
+    if (!stoodBefore(before[name], value) && !isAmong(policyHeaders, name, value)) own.push(name, value);
   }
   return own;
+}
+
+function stoodBefore(before: HeaderBag[string], value: string): boolean {
+  if (before === undefined) return false;
+  return Array.isArray(before) ? before.includes(value) : String(before) === value;
+}
+
+function isAmong(pairs: Pairs, lowerName: string, value: string): boolean {
+  for (let i = 0; i < pairs.length; i += 2) {
+    if (pairs[i + 1] === value && pairs[i]?.toLowerCase() === lowerName) return true;
+  }
+  return false;
 }

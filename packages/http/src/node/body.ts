@@ -7,7 +7,7 @@ import {
   type Source,
   type Tap,
 } from '@weir/core';
-import { discard } from '../internal/exchange.ts';
+import { discard, slot } from '../internal/exchange.ts';
 import { type LiveTap, Taps } from '../internal/taps.ts';
 import { BytesSource } from './bytes-source.ts';
 import type { NodeExchange, NodeRequest, NodeResponse } from './exchange.ts';
@@ -106,21 +106,25 @@ export class NodeBody implements BodyCapability {
     const methods = res as unknown as { write: Write; end: End };
     this.#write = methods.write;
     this.#end = methods.end;
-    methods.write = (chunk, ...rest) => this.#tapWrite(chunk, rest);
-    methods.end = (...args) => this.#tapEnd(args);
+    // The same functions for every response: with a closure of its own each would outlive its request by far.
+    methods.write = write;
+    methods.end = end;
   }
 
   /** Shows the head to the taps, once. True if one of them replaced the response, which is then on its way. */
   headed(): boolean {
     if (this.#headed) return this.#replaced;
     this.#headed = true;
-    const { res, policyHeaders } = this.#x;
+    const { res, policyHeaders = [], replied } = this.#x;
     const deferred = this.#deferred;
     if (deferred !== undefined) {
       if (deferred.length === undefined) res.removeHeader('content-length');
       else res.setHeader('content-length', deferred.length);
     }
-    const replacement = this.#taps.head(res.statusCode, pairsOf(res), policyHeaders);
+    const replacement =
+      replied === undefined
+        ? this.#taps.head(res.statusCode, pairsOf(res), policyHeaders)
+        : this.#taps.head(res.statusCode, replied, undefined);
     this.#replaced = replacement !== undefined || deferred !== undefined;
     if (replacement !== undefined) {
       deferred?.source.cancel(new Error('replaced by a policy'));
@@ -143,14 +147,15 @@ export class NodeBody implements BodyCapability {
       this.#taps.chunk(chunk);
       return this.#nativeWrite(chunk, []);
     },
-    end: (chunk) => {
-      if (chunk !== undefined) this.#tapChunk(chunk, 'utf8');
-      this.#nativeEnd(chunk === undefined ? [] : [chunk]);
+    end: (chunk, encoding = 'utf8') => {
+      if (chunk !== undefined) this.#tapChunk(chunk, encoding);
+      this.#nativeEnd(chunk === undefined ? [] : [chunk, encoding]);
       this.#taps.end(true);
     },
   };
 
-  #tapWrite(chunk: unknown, rest: unknown[]): boolean {
+  /** What `write` of the response has become. */
+  tapWrite(chunk: unknown, rest: unknown[]): boolean {
     const { res } = this.#x;
     if (this.passing) return (this.#write as Write).call(res, chunk, ...rest);
     if (!this.#headed) (res as ServerResponse).writeHead(res.statusCode);
@@ -162,7 +167,8 @@ export class NodeBody implements BodyCapability {
     return this.#nativeWrite(chunk, rest);
   }
 
-  #tapEnd(args: unknown[]): NodeResponse {
+  /** What `end` of the response has become. */
+  tapEnd(args: unknown[]): NodeResponse {
     const { res } = this.#x;
     if (this.passing) return (this.#end as End).apply(res, args);
     if (this.headed()) {
@@ -216,6 +222,18 @@ export class NodeBody implements BodyCapability {
   }
 }
 
+function write(this: NodeResponse, chunk: unknown, ...rest: unknown[]): boolean {
+  return bodyOf(this).tapWrite(chunk, rest);
+}
+
+function end(this: NodeResponse, ...args: unknown[]): NodeResponse {
+  return bodyOf(this).tapEnd(args);
+}
+
+function bodyOf(res: NodeResponse): NodeBody {
+  return ((res as unknown as { [slot]: NodeExchange })[slot] as NodeExchange).nodeBody;
+}
+
 function hasRequestBody(req: NodeRequest): boolean {
   if (req.httpVersionMajor === 2) {
     return !(req as NodeRequest & { stream: { endAfterHeaders: boolean } }).stream.endAfterHeaders;
@@ -227,7 +245,9 @@ function hasRequestBody(req: NodeRequest): boolean {
 /** The headers of a response as they stand. */
 function pairsOf(res: NodeResponse): string[] {
   const pairs: string[] = [];
-  for (const [name, value] of Object.entries(res.getHeaders())) {
+  const headers = res.getHeaders();
+  for (const name in headers) {
+    const value = headers[name];
     if (Array.isArray(value)) for (const each of value) pairs.push(name, each);
     else if (value !== undefined) pairs.push(name, String(value));
   }

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Http2ServerResponse } from 'node:http2';
-import type { BodyCapability } from '@weir/core';
+import type { BodyCapability, Pairs } from '@weir/core';
 import { slot } from '../internal/exchange.ts';
 import type { Settings } from '../internal/settings.ts';
 import type { HeaderBag } from '../internal/taps.ts';
@@ -17,6 +17,8 @@ export class NodeExchange<Raw = unknown> extends NodeRequestExchange<Raw> {
   policyHeaders: string[] | undefined = undefined;
   /** Response headers to be added when the head is sent, as pairs. */
   appended: string[] | undefined = undefined;
+  /** The headers of the reply that is being sent, where nobody else makes any. */
+  replied: Pairs | undefined = undefined;
   /** Whether the framework may wipe headers, so that they are set again when the head is sent. */
   restores = false;
   /** Headers that the framework keeps elsewhere until it answers. */
@@ -77,7 +79,10 @@ export class NodeExchange<Raw = unknown> extends NodeRequestExchange<Raw> {
 
   /** The response's headers as they stand. */
   headersBefore(): HeaderBag {
-    return { ...this.res.getHeaders(), ...this.preparedHeaders?.(this.raw as never) };
+    const headers = this.res.getHeaders();
+    return this.preparedHeaders === undefined
+      ? headers
+      : { ...headers, ...this.preparedHeaders(this.raw as never) };
   }
 
   /** Hooks into the response: once per exchange, however many policies and mounts. */

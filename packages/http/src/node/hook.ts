@@ -44,7 +44,7 @@ function writeHead(this: NodeResponse, status: number, reason?: unknown, headers
   // Node keeps headers given here out of `getHeaders()`, where taps and appended lines must see them.
   this.statusCode = status;
   if (phrase !== undefined && x.req.httpVersionMajor < 2) this.statusMessage = phrase;
-  if (typeof given === 'object' && given !== null) setAll(this, given);
+  setPairs(this, linesOf(given) as string[]);
   if (x.intercepted && !x.nodeBody.passing && x.nodeBody.headed()) return this;
   sendHead(x);
   return this;
@@ -90,32 +90,18 @@ function appendTo(res: NodeResponse, name: string, value: string): void {
   else res.setHeader(name, [...(Array.isArray(before) ? before : [String(before)]), value]);
 }
 
-/** Sets headers in any of the forms that `writeHead` takes: an object, a flat list, a list of pairs. */
-function setAll(res: NodeResponse, headers: object): void {
-  if (!Array.isArray(headers)) {
-    for (const [name, value] of Object.entries(headers as OutgoingHttpHeaders)) {
-      if (value !== undefined) res.setHeader(name, value);
-    }
-    return;
-  }
-  setPairs(res, Array.isArray(headers[0]) ? headers.flat() : headers);
-}
-
 /** Sets headers from a flat list: each replaces what stood there before, repeats within the list are kept. */
 export function setPairs(res: NodeResponse, pairs: readonly string[]): void {
   for (let i = 0; i < pairs.length; i += 2) {
     const name = pairs[i] as string;
+    let value: string | string[] = pairs[i + 1] as string;
     let first = true;
-    const values: string[] = [];
-    for (let j = 0; j < pairs.length; j += 2) {
-      if (!sameName(pairs[j] as string, name)) continue;
-      if (j < i) {
-        first = false;
-        break;
-      }
-      values.push(pairs[j + 1] as string);
+    for (let j = 0; j < pairs.length && first; j += 2) {
+      if (j === i || !sameName(pairs[j] as string, name)) continue;
+      first = j > i;
+      value = [value, pairs[j + 1] as string].flat();
     }
-    if (first) res.setHeader(name, values.length === 1 ? (values[0] as string) : values);
+    if (first) res.setHeader(name, value);
   }
 }
 

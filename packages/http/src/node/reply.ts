@@ -9,7 +9,7 @@ import { setPairs } from './hook.ts';
 /** Where the body of a reply goes. */
 export interface Writer {
   write(chunk: Uint8Array): boolean;
-  end(chunk?: string | Uint8Array): void;
+  end(chunk?: string | Uint8Array, encoding?: BufferEncoding): void;
 }
 
 /** Answers natively: sets the head on the response and writes the body, a source chunk by chunk. */
@@ -26,6 +26,7 @@ export function sendReply(x: NodeExchange, reply: Reply, writer?: Writer): void 
   }
   res.statusCode = status;
   if (headers !== undefined) setPairs(res, headers);
+  if (writer === undefined && x.method !== 'HEAD') x.replied = headers ?? [];
   const out = writer ?? (res as unknown as Writer);
   if (!hasBody(x.method, status)) {
     discard(reply, new Error('a response to this request has no body'));
@@ -56,11 +57,15 @@ function sendWhole(
   res.writeHead(status, lines);
   if (!sendable || body === undefined) res.end();
   else if (typeof body === 'string' || body.length > joinedBytes) res.end(body);
-  else res.end(Buffer.from(body.buffer, body.byteOffset, body.length).toString('latin1'), 'latin1');
+  else res.end(latin1(body), 'latin1');
 }
 
 /** Up to here bytes go out sooner as a string, each byte a character: Node joins it to the head, and writes once. */
 const joinedBytes = 8192;
+
+function latin1({ buffer, byteOffset, length }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, length).toString('latin1');
+}
 
 /** Streams a source behind the head. */
 export function stream(x: NodeExchange, source: Source, out: Writer): void {
@@ -92,7 +97,7 @@ class ResponseSink implements Sink {
       // The last bytes are known to be the last: head, body and end then share one write to the socket.
       const extra = chunk.length > this.#left;
       this.#finish();
-      this.#out.end(extra ? chunk.subarray(0, this.#left) : chunk);
+      this.#endWith(extra ? chunk.subarray(0, this.#left) : chunk);
       if (extra) this.#source.cancel(new Error('the body is longer than its content-length'));
       return true;
     }
@@ -125,6 +130,13 @@ class ResponseSink implements Sink {
     // The client must see that the body is not whole: the connection breaks, or the stream is reset.
     if (req.httpVersionMajor === 2) (res as Http2ServerResponse).stream.close(2);
     else res.destroy();
+  }
+
+  #endWith(last: Uint8Array): void {
+    const { req, res } = this.#x;
+    const joins = last.length <= joinedBytes && !res.headersSent && req.httpVersionMajor < 2;
+    if (joins) this.#out.end(latin1(last), 'latin1');
+    else this.#out.end(last);
   }
 
   #finish(): void {
