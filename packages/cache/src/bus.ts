@@ -1,5 +1,5 @@
 import type { Awaitable } from '@weir/core';
-import type { Invalidation } from './invalidation.ts';
+import type { Invalidation, ResponsePurge } from './invalidation.ts';
 
 /** Carries invalidations between the caches of several processes. One may serve any number of caches. */
 export interface Bus {
@@ -7,7 +7,7 @@ export interface Bus {
    * Brings a cache together with all those of its name. Called once by each cache, when it is made. It must not wait: a
    * bus that is not connected yet calls `listener.down()` now and `listener.up()` later.
    *
-   * @param cache the name that the cache was given; '' if it was given none
+   * @param cache the name that the cache was given; '' if it was given none. A response cache's begins with `http:`.
    */
   join(cache: string, listener: BusListener): BusMember;
 }
@@ -39,5 +39,5 @@ export interface BusMessage {
   readonly origin: string;
   /** Counts this origin's messages, from 1. A number left out makes the receivers drop all they hold. */
   readonly seq: number;
-  readonly what: Invalidation;
+  readonly what: Invalidation | ResponsePurge;
 }

@@ -31,7 +31,10 @@ export interface Cache extends KeySpace, Component {
 /** A cache that shares entries or invalidations with other processes. */
 export interface SharedCache extends KeySpace<true>, Component {
   readonly kind: 'cache';
-  /** Leaves the bus and the remote tier. Invalidations of others are no longer heard. */
+  /**
+   * Leaves the bus and the remote tier. Invalidations of others are no longer heard. Values and ends of locks that are
+   * on their way to the tier are waited for, up to `remoteTimeout`.
+   */
   close(): Promise<void>;
 }
 
@@ -68,7 +71,7 @@ export function createCache(options: SharedCacheOptions): Cache | SharedCache {
   const store = new Store(componentName('cache', given), settings, clock);
   const tier = remoteStore === undefined ? undefined : new Tier(remoteStore, settings);
   const apply = (what: Invalidation): void => void store.apply(what);
-  const peers = bus === undefined ? undefined : new Peers(bus, given ?? '', settings, apply);
+  const peers = bus === undefined ? undefined : new Peers<Invalidation>(bus, given ?? '', settings, apply);
   const remoteLoads = tier === undefined ? undefined : new RemoteLoads(store, tier);
   const flights = new Flights(store, remoteLoads);
   const reader = new Reader(store, flights);

@@ -1,3 +1,8 @@
-export type { CacheResponsesOptions } from './http/options.ts';
+export type { CacheResponsesOptions, SharedResponsesOptions } from './http/options.ts';
 export type { PurgeRequest } from './http/purge.ts';
-export { cacheResponses, purge, type ResponseCache } from './http/response-cache.ts';
+export {
+  cacheResponses,
+  purge,
+  type ResponseCache,
+  type SharedResponseCache,
+} from './http/response-cache.ts';

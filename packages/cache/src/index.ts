@@ -11,7 +11,7 @@ export type {
   WrapOptions,
 } from './cache-options.ts';
 export { BatchLoadError, CacheKeyError, LoadTimeoutError, RemoteError } from './errors.ts';
-export type { Invalidation } from './invalidation.ts';
+export type { Invalidation, ResponsePurge } from './invalidation.ts';
 export type { Answer, KeySpace, Peeked } from './key-space.ts';
 export type {
   LockedRead,

@@ -1,3 +1,5 @@
+import type { Purge } from './http/purges.ts';
+
 /**
  * What is to be forgotten: the one vocabulary of memory, remote tier and bus. Keys and tags are those that `write`
  * was given, compared byte by byte; a namespace is cleared by a tag that each of its entries carries.
@@ -9,3 +11,6 @@ export type Invalidation =
   | { readonly kind: 'tags'; readonly tags: readonly string[] }
   /** Everything. */
   | { readonly kind: 'clear' };
+
+/** What a response cache (`@weir/cache/http`) says on the bus: forgotten, or if `soft` only made stale. */
+export type ResponsePurge = { readonly kind: 'purge' } & Purge;

@@ -1,4 +1,4 @@
-import { type Component, integer, type Json, knownOptions, type Sample } from '@weir/core';
+import { type Component, integer, type Json, knownOptions, oneOf, type Sample } from '@weir/core';
 import { type Breaker, PermitBreaker } from './breaker.ts';
 import type { BreakerOptions } from './breaker-options.ts';
 import { breakerSamples, type CallCounts, noCalls } from './internal/samples.ts';
@@ -7,9 +7,15 @@ import { breakerOptionNames, readName, readSettings, type Settings } from './int
 export interface BreakersOptions extends BreakerOptions {
   /** Breakers kept at once, 1 to 10,000,000. */
   readonly max: number;
+  /**
+   * Names keys in snapshots and with changes of state: for keys that are no secrets, such as upstreams.
+   *
+   * @default false: keys are never told
+   */
+  readonly showKeys?: boolean;
 }
 
-/** A breaker for each key: an upstream, a tenant, a route. Its metrics are sums; keys never appear in them. */
+/** A breaker for each key: an upstream, a tenant, a route. Its metrics are sums; keys never appear in metrics. */
 export interface Breakers extends Component {
   readonly kind: 'breakers';
   /** Breakers kept now, never more than `max`. */
@@ -21,6 +27,9 @@ export interface Breakers extends Component {
    */
   get(key: string): Breaker;
 }
+
+/** How many breakers that are not closed a snapshot names. */
+const SHOWN = 20;
 
 /** How many breakers are looked at to find one that may go. */
 const LOOKED_AT = 256;
@@ -40,16 +49,19 @@ interface Entry {
  * await breakers.get('prices.example').execute(() => fetch('https://prices.example/all'));
  */
 export function createBreakers(options: BreakersOptions): Breakers {
-  knownOptions(options, ['max', ...breakerOptionNames], 'createBreakers');
-  const { max, ...shared } = options;
+  knownOptions(options, ['max', 'showKeys', ...breakerOptionNames], 'createBreakers');
+  const { max, showKeys = false, ...shared } = options;
+  oneOf(showKeys, 'showKeys', [true, false]);
   const settings = readSettings(shared, 'createBreakers');
-  return new BoundedBreakers(readName('breakers', options), integer(max, 'max', 1, 10_000_000), settings);
+  const bound = integer(max, 'max', 1, 10_000_000);
+  return new BoundedBreakers(readName('breakers', options), bound, showKeys, settings);
 }
 
 class BoundedBreakers implements Breakers {
   readonly kind = 'breakers';
   readonly name: string;
   readonly #max: number;
+  readonly #showKeys: boolean;
   readonly #settings: Settings;
   readonly #counts: CallCounts = noCalls();
   /** In the order in which they are next looked at when room is needed. */
@@ -57,9 +69,10 @@ class BoundedBreakers implements Breakers {
   #evicted = 0;
   #unkept = 0;
 
-  constructor(name: string, max: number, settings: Settings) {
+  constructor(name: string, max: number, showKeys: boolean, settings: Settings) {
     this.name = name;
     this.#max = max;
+    this.#showKeys = showKeys;
     this.#settings = settings;
   }
 
@@ -73,7 +86,8 @@ class BoundedBreakers implements Breakers {
       entry.used = true;
       return entry.breaker;
     }
-    const breaker = new PermitBreaker(this.name, this.#settings, this.#counts);
+    const shown = this.#showKeys ? key : undefined;
+    const breaker = new PermitBreaker(this.name, this.#settings, this.#counts, shown);
     if (this.#entries.size < this.#max || this.#makeRoom()) this.#entries.set(key, { breaker, used: false });
     else this.#unkept += 1;
     return breaker;
@@ -116,7 +130,20 @@ class BoundedBreakers implements Breakers {
       ...this.#states(),
       evicted: this.#evicted,
       unkept: this.#unkept,
+      ...(this.#showKeys ? { notClosed: this.#notClosed() } : {}),
     };
+  }
+
+  /** Which those are that refuse or probe; some of them, if they are many. */
+  #notClosed(): readonly Json[] {
+    const found: Json[] = [];
+    for (const [key, { breaker }] of this.#entries) {
+      const { state, forced, retryAfterMs } = breaker;
+      if (state === 'closed' && !forced) continue;
+      found.push({ id: key, state, forced, retryAfterMs: Math.ceil(retryAfterMs) });
+      if (found.length === SHOWN) break;
+    }
+    return found;
   }
 
   metrics(): readonly Sample[] {
@@ -127,7 +154,7 @@ class BoundedBreakers implements Breakers {
       ...Object.entries(this.#states()).map(
         ([state, value]): Sample => ({
           name: prefix,
-          help: 'Breakers kept, by state',
+          help: 'Breakers kept, by state.',
           type: 'gauge',
           labels: { breaker, state },
           value,
@@ -135,14 +162,14 @@ class BoundedBreakers implements Breakers {
       ),
       {
         name: `${prefix}_evicted_total`,
-        help: 'Idle breakers that made room',
+        help: 'Idle breakers that made room.',
         type: 'counter',
         labels: { breaker },
         value: this.#evicted,
       },
       {
         name: `${prefix}_unkept_total`,
-        help: 'Breakers not kept because none could make room',
+        help: 'Breakers not kept because none could make room.',
         type: 'counter',
         labels: { breaker },
         value: this.#unkept,

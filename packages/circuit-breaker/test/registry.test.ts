@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { ManualClock, seededRandom } from '@weir/core/testing';
 import { expect, it } from 'vitest';
 import { createBreakers } from '../src/index.ts';
@@ -71,7 +72,34 @@ it('reports sums and never a key', () => {
   expect(open).toMatchObject({ name: 'weir_circuit_breaker_keys', value: 2 });
 });
 
+it('names the keys of those that are not closed if it is told to, in its snapshot and with changes of state', () => {
+  const seen: unknown[] = [];
+  const listener = (message: unknown): void => void seen.push(message);
+  subscribe('weir:circuit-breaker:state', listener);
+  const clock = new ManualClock();
+  const options = { name: 'api', max: 30, consecutiveFailures: 1, openFor: '10s', clock } as const;
+  const breakers = createBreakers({ ...options, showKeys: true });
+  fail(breakers, 'http://10.0.0.7');
+  breakers.get('http://10.0.0.8');
+  breakers.get('http://10.0.0.9').forceClose();
+  fail(createBreakers(options), 'secret');
+  unsubscribe('weir:circuit-breaker:state', listener);
+  expect(breakers.snapshot()).toMatchObject({
+    notClosed: [
+      { id: 'http://10.0.0.7', state: 'open', forced: false, retryAfterMs: 10_000 },
+      { id: 'http://10.0.0.9', state: 'closed', forced: true, retryAfterMs: 0 },
+    ],
+  });
+  expect(seen).toEqual([
+    { breaker: 'api', key: 'http://10.0.0.7', from: 'closed', to: 'open' },
+    { breaker: 'api', from: 'closed', to: 'open' },
+  ]);
+  for (let i = 0; i < 28; i += 1) fail(breakers, `http://10.0.1.${i}`);
+  expect(breakers.snapshot().notClosed).toHaveLength(20);
+});
+
 it.each([
+  ['showKeys', { max: 1, showKeys: 'yes' }],
   ['max', { max: 0 }],
   ['max', {}],
   ['failureRate', { max: 1, failureRate: 2 }],

@@ -133,7 +133,8 @@ export function rateLimit(options: RateLimitOptions): RateLimitPolicy {
       checkCost(real);
       if (real === units) return;
       const done = real < units ? limiter.refund(of, units - real) : limiter.charge(of, real - units);
-      if (done !== undefined) x.waitUntil(done);
+      // A store that fails is counted and told of by the limiter, once for all its calls.
+      if (done !== undefined) x.waitUntil(done.catch(() => {}));
     };
   };
 

@@ -6,8 +6,9 @@ import type { Times } from './freshness.ts';
 import { groupTags } from './groups.ts';
 import { Budget, Incoming } from './incoming.ts';
 import type { Settings } from './options.ts';
-import { Purges } from './purges.ts';
+import { type Purge, Purges } from './purges.ts';
 import { ResponseStore } from './response-store.ts';
+import { Sharing } from './sharing.ts';
 
 /** What was counted. */
 export interface Counts {
@@ -24,6 +25,7 @@ export interface Counts {
   invalidated: number;
   purged: number;
   backgroundFailures: number;
+  faults: number;
 }
 
 /** The parts of one response cache. */
@@ -34,6 +36,8 @@ export class Keeper {
   readonly purges: Purges = new Purges();
   readonly budget: Budget;
   readonly status: CacheStatus | undefined;
+  /** The caches of this name in other processes, if there is a bus to them. */
+  readonly sharing: Sharing | undefined;
   /** How long requests for a key do not wait for each other after its answer could not be stored, ms. */
   readonly passTime = 10_000;
   readonly counts: Counts = {
@@ -50,16 +54,32 @@ export class Keeper {
     invalidated: 0,
     purged: 0,
     backgroundFailures: 0,
+    faults: 0,
   };
   readonly #clock: Clock;
   #requests = 0;
 
-  constructor(settings: Settings) {
+  /** @param name what the user called the cache, if he did */
+  constructor(settings: Settings, name = '') {
     this.settings = settings;
     this.store = new ResponseStore(settings.maxBytes, settings.maxVariants);
     this.budget = new Budget(settings.maxBytes, settings.maxEntryBytes);
     this.status = settings.cacheStatus === undefined ? undefined : cacheStatus(settings.cacheStatus);
     this.#clock = settings.clock;
+    if (settings.bus !== undefined) {
+      this.sharing = new Sharing(settings.bus, name, settings, {
+        purged: (what) => void this.purge(what),
+        failed: () => {
+          this.counts.faults += 1;
+        },
+      });
+    }
+  }
+
+  /** Forgets, or makes stale, here: what is stored and what is on its way. @returns how many stored responses it concerned */
+  purge(what: Purge): number {
+    this.purges.add(what);
+    return this.store.purge(what, this.now());
   }
 
   /** Monotonic ms. */

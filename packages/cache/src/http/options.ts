@@ -13,6 +13,8 @@ import {
   systemClock,
   text,
 } from '@weir/core';
+import type { Bus } from '../bus.ts';
+import { timer } from '../internal/settings.ts';
 import type { Heuristic } from './freshness.ts';
 
 /** What a response cache keeps, and on what terms beyond those that responses state. */
@@ -85,6 +87,16 @@ export interface CacheResponsesOptions {
   readonly clock?: Clock;
 }
 
+/** A response cache that tells other processes what it forgets. */
+export interface SharedResponsesOptions extends CacheResponsesOptions {
+  /** Carries purges and invalidations between the response caches of one name. */
+  readonly bus: Bus;
+  /** How long telling the others may take. 1 ms to 24 days. @default '100ms' */
+  readonly remoteTimeout?: Duration;
+  /** While the bus is down all that is stored is dropped this often. 1 ms to 24 days. @default '5s' */
+  readonly suspectTtl?: Duration;
+}
+
 /** The options as read once, in ms and with defaults. */
 export interface Settings {
   readonly maxBytes: number;
@@ -102,9 +114,12 @@ export interface Settings {
   readonly background: { readonly origin: Policy; readonly timeout: number } | undefined;
   readonly cacheStatus: string | undefined;
   readonly clock: Clock;
+  readonly bus: Bus | undefined;
+  readonly remoteTimeout: number;
+  readonly suspectTtl: number;
 }
 
-const names: readonly (keyof CacheResponsesOptions)[] = [
+const names: readonly (keyof SharedResponsesOptions)[] = [
   'name',
   'maxBytes',
   'maxEntryBytes',
@@ -121,13 +136,16 @@ const names: readonly (keyof CacheResponsesOptions)[] = [
   'background',
   'cacheStatus',
   'clock',
+  'bus',
+  'remoteTimeout',
+  'suspectTtl',
 ];
 
 const megabyte = 1_048_576;
 const hour = 3_600_000;
 const grace = { min: 0 };
 
-export function readSettings(options: CacheResponsesOptions): Settings {
+export function readSettings(options: CacheResponsesOptions & Partial<SharedResponsesOptions>): Settings {
   knownOptions(options, names, 'cacheResponses');
   const { tags = cacheTags, skip, clientDirectives = false, clock = systemClock } = options;
   if (options.name !== undefined) text(options.name, 'name');
@@ -151,6 +169,9 @@ export function readSettings(options: CacheResponsesOptions): Settings {
     background: readBackground(options.background),
     cacheStatus: readStatusName(options.cacheStatus ?? 'weir'),
     clock,
+    bus: readBus(options.bus),
+    remoteTimeout: duration(options.remoteTimeout ?? 100, 'remoteTimeout', timer),
+    suspectTtl: duration(options.suspectTtl ?? 5_000, 'suspectTtl', timer),
   };
 }
 
@@ -170,6 +191,11 @@ function readBackground(given: CacheResponsesOptions['background']): Settings['b
     throw new InvalidOptionError('background.origin', 'a policy', given.origin);
   const timeout = duration(given.timeout ?? '30s', 'background.timeout', { min: 1, max: hour });
   return { origin: given.origin, timeout };
+}
+
+function readBus(given: Bus | undefined): Bus | undefined {
+  if (given === undefined || typeof given?.join === 'function') return given;
+  throw new InvalidOptionError('bus', 'an object with the method join', given);
 }
 
 function readStatusName(given: string | false): string | undefined {

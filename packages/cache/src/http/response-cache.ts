@@ -12,7 +12,7 @@ import {
 import { addressedBy, cacheKey, hostReader, overridesMethod } from './cache-key.ts';
 import type { Forwarded } from './cache-status.ts';
 import { Keeper } from './keeper.ts';
-import { type CacheResponsesOptions, readSettings } from './options.ts';
+import { type CacheResponsesOptions, readSettings, type SharedResponsesOptions } from './options.ts';
 import { type PurgeRequest, readPurge } from './purge.ts';
 import type { Purge } from './purges.ts';
 import { Reader } from './reader.ts';
@@ -34,6 +34,23 @@ export interface ResponseCache extends Policy, Component {
   clear(): void;
 }
 
+/** A cache of responses that tells those of its name in other processes what it forgets. */
+export interface SharedResponseCache extends Policy, Component {
+  readonly kind: 'cache';
+  readonly name: string;
+  /**
+   * As {@link ResponseCache.purge}: here at once, elsewhere when the message comes.
+   *
+   * @returns how many responses it concerned here, when the message has left; rejects with a RemoteError if it could not
+   * @throws InvalidOptionError if the request names nothing, or more than one thing.
+   */
+  purge(request: PurgeRequest): Promise<number>;
+  /** Forgets everything, everywhere. */
+  clear(): Promise<void>;
+  /** Leaves the bus. Purges of others are no longer heard. */
+  close(): Promise<void>;
+}
+
 /**
  * Answers requests out of memory, as a shared cache (RFC 9111): stores what responses allow, revalidates what has become
  * stale, and makes many requests for the same thing one. Mount it outermost, so that it sees responses as they go out.
@@ -48,19 +65,32 @@ export interface ResponseCache extends Policy, Component {
  * app.use(weir(cache));
  * purge(cache, { tag: 'product-42' });
  */
-export function cacheResponses(options: CacheResponsesOptions = {}): ResponseCache {
-  const settings = readSettings(options);
-  return new Responses(componentName('cache', options.name), new Keeper(settings));
+export function cacheResponses(options: SharedResponsesOptions): SharedResponseCache;
+export function cacheResponses(options?: CacheResponsesOptions): ResponseCache;
+export function cacheResponses(
+  options: CacheResponsesOptions & Partial<SharedResponsesOptions> = {},
+): ResponseCache | SharedResponseCache {
+  const keeper = new Keeper(readSettings(options), options.name);
+  return new Responses(componentName('cache', options.name), keeper) as ResponseCache | SharedResponseCache;
 }
 
 /** The same as {@link ResponseCache.purge}, for one cache or several. */
-export function purge(caches: ResponseCache | readonly ResponseCache[], request: PurgeRequest): number {
-  let count = 0;
-  for (const cache of [caches].flat() as ResponseCache[]) count += cache.purge(request);
-  return count;
+export function purge(caches: ResponseCache | readonly ResponseCache[], request: PurgeRequest): number;
+/** The same as {@link SharedResponseCache.purge}, for one cache or several. */
+export function purge(
+  caches: SharedResponseCache | readonly SharedResponseCache[],
+  request: PurgeRequest,
+): Promise<number>;
+export function purge(
+  caches: ResponseCache | SharedResponseCache | readonly (ResponseCache | SharedResponseCache)[],
+  request: PurgeRequest,
+): number | Promise<number> {
+  const counts = ([caches].flat() as ResponseCache[]).map((cache) => cache.purge(request));
+  const sum = (all: readonly number[]): number => all.reduce((total, count) => total + count, 0);
+  return counts.every((count) => typeof count === 'number') ? sum(counts) : Promise.all(counts).then(sum);
 }
 
-class Responses implements ResponseCache {
+class Responses implements Policy, Component {
   readonly kind = 'cache';
   readonly name: string;
   readonly #keeper: Keeper;
@@ -75,7 +105,8 @@ class Responses implements ResponseCache {
 
   readonly actions: NonNullable<Component['actions']> = {
     purge: (request) => {
-      this.purge(request as PurgeRequest);
+      const count = this.purge(request as PurgeRequest);
+      return typeof count === 'number' ? undefined : count.then(() => {});
     },
     clear: () => this.clear(),
   };
@@ -95,14 +126,21 @@ class Responses implements ResponseCache {
     return undefined;
   }
 
-  purge(request: PurgeRequest): number {
-    const count = this.#purge(readPurge(request));
+  purge(request: PurgeRequest): Awaitable<number> {
+    const what = readPurge(request);
+    const count = this.#keeper.purge(what);
     this.#keeper.counts.purged += count;
-    return count;
+    return this.#tell(what)?.then(() => count) ?? count;
   }
 
-  clear(): void {
-    this.#purge({ by: 'all', soft: false });
+  clear(): Awaitable<void> {
+    const all: Purge = { by: 'all', soft: false };
+    this.#keeper.purge(all);
+    return this.#tell(all);
+  }
+
+  async close(): Promise<void> {
+    await this.#keeper.sharing?.close();
   }
 
   snapshot(): { readonly [name: string]: Json } {
@@ -113,9 +151,8 @@ class Responses implements ResponseCache {
     return responseSamples(this.name, this.#keeper);
   }
 
-  #purge(what: Purge): number {
-    this.#keeper.purges.add(what);
-    return this.#keeper.store.purge(what, this.#keeper.now());
+  #tell(what: Purge): Promise<void> | undefined {
+    return this.#keeper.sharing?.tell(what);
   }
 
   #leaveAlone(x: Exchange, why: Forwarded, detail?: string): undefined {

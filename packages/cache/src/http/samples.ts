@@ -2,7 +2,7 @@ import type { Json, Sample } from '@weir/core';
 import type { Keeper } from './keeper.ts';
 
 export function responseSamples(cache: string, keeper: Keeper): Sample[] {
-  const { counts, store, flights, budget } = keeper;
+  const { counts, store, flights, budget, sharing } = keeper;
   const counter = (name: string, help: string, value: number, more = {}): Sample => ({
     name: `weir_cache_http_${name}_total`,
     help,
@@ -38,13 +38,21 @@ export function responseSamples(cache: string, keeper: Keeper): Sample[] {
     counter('background_failures', 'Background revalidations without an answer.', counts.backgroundFailures),
     counter('evictions', 'Responses dropped for want of room.', store.evictions),
     gauge('entries', 'Responses stored, stale ones included.', store.entries),
-    gauge('bytes', 'What they take.', store.bytes),
-    gauge('incoming_bytes', 'What responses take that are coming in.', budget.used),
+    gauge('bytes', 'What stored responses take.', store.bytes),
+    gauge('incoming_bytes', 'What responses that are coming in take.', budget.used),
     gauge('waiting', 'Requests that wait for the answer to another one.', flights.waiting),
+    ...(sharing === undefined
+      ? []
+      : [
+          counter('faults', 'Purges of which other processes could not be told.', counts.faults),
+          counter('bus_messages', 'Purges heard from other processes.', sharing.received),
+          counter('bus_gaps', 'Times that purges may have been missed and all was dropped.', sharing.gaps),
+          gauge('bus_up', 'Whether purges of other processes are heard: 1 or 0.', sharing.up ? 1 : 0),
+        ]),
   ];
 }
 
-export function responseSnapshot({ counts, store, flights, settings }: Keeper): {
+export function responseSnapshot({ counts, store, flights, settings, sharing }: Keeper): {
   readonly [name: string]: Json;
 } {
   const { hit, stale, staleOnError, revalidated, collapsed, miss } = counts;
@@ -59,5 +67,6 @@ export function responseSnapshot({ counts, store, flights, settings }: Keeper): 
     ...counts,
     evictions: store.evictions,
     hitRate: asked === 0 ? null : served / asked,
+    ...(sharing === undefined ? {} : { bus: sharing.up ? 'up' : 'down', busGaps: sharing.gaps }),
   };
 }

@@ -91,8 +91,9 @@ function invalidate(keeper: Keeper, key: string, headers: Head['headers']): numb
     ...[...keys].map((each) => hard('key', each)),
     ...[...groups].map((tag) => hard('tag', tag)),
   ]) {
-    keeper.purges.add(purge);
-    count += keeper.store.purge(purge, keeper.now());
+    count += keeper.purge(purge);
+    // The answer does not wait for the others. That they could not be told is counted.
+    keeper.sharing?.tell(purge).catch(() => {});
   }
   return count;
 }

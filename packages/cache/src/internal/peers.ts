@@ -1,17 +1,17 @@
 import { LRUCache } from 'lru-cache';
 import type { Bus, BusMember, BusMessage } from '../bus.ts';
-import type { Invalidation } from '../invalidation.ts';
+import type { Invalidation, ResponsePurge } from '../invalidation.ts';
 import { unref, within } from './deadline.ts';
 import type { Settings } from './settings.ts';
 
 /** Origins whose count is remembered. One that is forgotten is treated as unknown. */
 const MOST_ORIGINS = 1024;
 
-/** The other processes' caches, seen through the bus. */
-export class Peers {
+/** The other processes' caches, seen through the bus. `What`: the vocabulary of caches of this kind. */
+export class Peers<What extends Invalidation | ResponsePurge = Invalidation> {
   readonly #member: BusMember;
-  readonly #settings: Settings;
-  readonly #apply: (what: Invalidation) => void;
+  readonly #settings: Pick<Settings, 'remoteTimeout' | 'suspectTtl'>;
+  readonly #apply: (what: What | { readonly kind: 'clear' }) => void;
   readonly #origin = crypto.randomUUID();
   readonly #seen = new LRUCache<string, number>({ max: MOST_ORIGINS });
   #sent = 0;
@@ -21,7 +21,12 @@ export class Peers {
   received = 0;
   gaps = 0;
 
-  constructor(bus: Bus, cache: string, settings: Settings, apply: (what: Invalidation) => void) {
+  constructor(
+    bus: Bus,
+    cache: string,
+    settings: Pick<Settings, 'remoteTimeout' | 'suspectTtl'>,
+    apply: (what: What | { readonly kind: 'clear' }) => void,
+  ) {
     this.#settings = settings;
     this.#apply = apply;
     this.#member = bus.join(cache, {
@@ -35,7 +40,7 @@ export class Peers {
     return this.#dropping === undefined;
   }
 
-  publish(what: Invalidation): Promise<void> {
+  publish(what: What): Promise<void> {
     this.#sent += 1;
     const message = { origin: this.#origin, seq: this.#sent, what };
     return within(this.#settings.remoteTimeout, (signal) => this.#member.publish(message, signal));
@@ -55,7 +60,7 @@ export class Peers {
     if (seq > last) this.#seen.set(origin, seq);
     // What an origin never heard of has sent before may have been missed; late and double messages do no harm.
     if (seq > last + 1) this.#drop();
-    else this.#apply(what);
+    else this.#apply(what as What);
   }
 
   #down(): void {

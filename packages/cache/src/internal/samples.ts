@@ -31,7 +31,9 @@ export function cacheSamples(store: Store, tier: Tier | undefined, peers: Peers 
     counter('invalidations', 'Calls of delete, expire, clear and invalidateTags.', counts.invalidations),
     counter('faults', 'Failures of the remote tier, the bus, sizeOf or waitUntil.', counts.faults),
     gauge('entries', 'Entries in memory, expired ones included until they are asked for.', memory.size),
-    ...(store.settings.maxBytes === undefined ? [] : [gauge('bytes', 'Sum of their sizes.', memory.bytes)]),
+    ...(store.settings.maxBytes === undefined
+      ? []
+      : [gauge('bytes', 'Sum of the sizes of entries in memory.', memory.bytes)]),
     gauge('loads_in_flight', 'Keys being loaded.', inFlight.size),
     ...(tier === undefined
       ? []

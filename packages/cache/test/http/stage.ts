@@ -1,7 +1,12 @@
 import { ManualClock } from '@weir/core/testing';
 import { type Answer, type Ask, ask } from '@weir/http/testing';
 import { formatHttpDate } from '../../src/http/http-date.ts';
-import { type CacheResponsesOptions, cacheResponses, type ResponseCache } from '../../src/http.ts';
+import {
+  type CacheResponsesOptions,
+  cacheResponses,
+  type ResponseCache,
+  type SharedResponsesOptions,
+} from '../../src/http.ts';
 import { type Host, node, type Origin, type Said, type Seen } from './hosts.ts';
 
 export interface Stage extends AsyncDisposable {
@@ -21,11 +26,11 @@ export type Script = (request: Seen, stage: Stage, count: number) => Said | Prom
 /** A cache with real sockets in front, an origin behind, and a clock that a test moves. */
 export async function stage(
   script: Script | Said,
-  options: CacheResponsesOptions = {},
+  options: CacheResponsesOptions & Partial<SharedResponsesOptions> = {},
   host: Host = node,
 ): Promise<Stage> {
   const clock = new ManualClock(0, Date.UTC(2026, 0, 15, 12));
-  const cache = cacheResponses({ clock, ...options });
+  const cache = cacheResponses({ clock, ...(options as CacheResponsesOptions) });
   const seen: Seen[] = [];
   const origin: Origin = (request) => {
     seen.push(request);

@@ -37,13 +37,13 @@ export function breakerSamples(
     value,
   });
   const samples = [
-    total('opened', 'Times opened', opened),
-    ...Object.entries(results).map(([result, count]) => total('calls', 'Calls by result', count, result)),
+    total('opened', 'Times that it opened.', opened),
+    ...Object.entries(results).map(([result, count]) => total('calls', 'Calls, by result.', count, result)),
   ];
   if (state !== undefined) {
     samples.push({
       name: 'weir_circuit_breaker_state',
-      help: '0 closed, 1 open, 2 half-open',
+      help: 'State: 0 closed, 1 open, 2 half-open.',
       type: 'gauge',
       labels: { breaker },
       value: value[state],

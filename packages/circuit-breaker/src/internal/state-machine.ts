@@ -24,6 +24,8 @@ const transitions: Channel = channel('weir:circuit-breaker:state');
  */
 export class StateMachine {
   readonly name: string;
+  /** Told with changes of state, where the keys of a set are no secrets. */
+  readonly #key: string | undefined;
   protected readonly settings: Settings;
   protected readonly counts: CallCounts;
   #tally: Tally;
@@ -44,8 +46,9 @@ export class StateMachine {
   /** When the time open ends; when closed, the ramp. */
   #until = 0;
 
-  constructor(name: string, settings: Settings, counts: CallCounts) {
+  constructor(name: string, settings: Settings, counts: CallCounts, key?: string) {
     this.name = name;
+    this.#key = key;
     this.settings = settings;
     this.counts = counts;
     this.#tally = tallyFor(settings);
@@ -288,7 +291,9 @@ export class StateMachine {
     this.#calls = state === HALF_OPEN ? new Map() : undefined;
     this.#late = undefined;
     if (state === CLOSED) this.#watch(ramp);
-    if (from !== to && transitions.hasSubscribers) transitions.publish({ breaker: this.name, from, to });
+    if (from === to || !transitions.hasSubscribers) return;
+    const key = this.#key;
+    transitions.publish({ breaker: this.name, ...(key === undefined ? {} : { key }), from, to });
   }
 
   #watch(ramp: boolean): void {
