@@ -169,22 +169,22 @@ class Bounded<T> implements BoundedLoad<T> {
     const labels = { bounded_load: this.name };
     return [
       {
-        name: 'weir_consistent_hash_inflight',
-        help: 'Leases in force',
+        name: 'weir_consistent_hash_in_flight',
+        help: 'Leases in force.',
         type: 'gauge',
         labels,
         value: this.#total,
       },
       {
         name: 'weir_consistent_hash_acquired_total',
-        help: 'Leases taken',
+        help: 'Leases taken.',
         type: 'counter',
         labels,
         value: this.#acquired,
       },
       {
         name: 'weir_consistent_hash_spilled_total',
-        help: 'Leases taken on another node than the owner',
+        help: 'Leases taken on another node than the owner.',
         type: 'counter',
         labels,
         value: this.#spilled,

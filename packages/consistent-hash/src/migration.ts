@@ -159,7 +159,7 @@ class Transition<T> implements Migration<T> {
 
   metrics(): readonly Sample[] {
     const { share } = this.progress();
-    const help = 'Part of the moving ranges that is done';
+    const help = 'Part of the moving ranges that is done.';
     const labels = { migration: this.name };
     return [{ name: 'weir_consistent_hash_migration_done_ratio', help, type: 'gauge', labels, value: share }];
   }

@@ -205,10 +205,10 @@ class Replicas<T extends TopologyNode> implements ReplicaSet<T> {
       value,
     });
     return [
-      counter('reads', 'Reads by where they were sent', replica, { to: 'replica' }),
-      counter('reads', 'Reads by where they were sent', primary, { to: 'primary' }),
-      counter('writes', 'Writes', writes),
-      counter('pins_dropped', 'Pins given up before their time, for want of room', dropped),
+      counter('reads', 'Reads, by where they were sent.', replica, { to: 'replica' }),
+      counter('reads', 'Reads, by where they were sent.', primary, { to: 'primary' }),
+      counter('writes', 'Writes, all of them to the primary.', writes),
+      counter('pins_dropped', 'Pins given up before their time, for want of room.', dropped),
     ];
   }
 }

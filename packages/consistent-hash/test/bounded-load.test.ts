@@ -82,7 +82,7 @@ test('with Zipf keys the plain ring is far from even and the bounded one is not'
   }
   expect(Math.max(...plain.values()) / 500).toBeGreaterThan(1.6);
   expect(bounded.metrics().map((sample) => sample.name)).toEqual([
-    'weir_consistent_hash_inflight',
+    'weir_consistent_hash_in_flight',
     'weir_consistent_hash_acquired_total',
     'weir_consistent_hash_spilled_total',
   ]);

@@ -22,6 +22,10 @@ const counters = {
     { 'a second': {}, hits: { result: 'hit' }, missed: { result: 'miss' } },
   ],
   proxy: ['weir_proxy_requests_total', { 'a second': {}, failed: { result: 'failed' } }],
+  route: [
+    'weir_gateway_requests_total',
+    { 'a second': {}, failed: { outcome: 'error' }, refused: { outcome: 'rejected' } },
+  ],
   redis: ['weir_redis_commands_total', { 'a second': {}, failed: { outcome: 'failed' } }],
 };
 
@@ -136,6 +140,7 @@ const plurals = {
   cache: 'Caches',
   topology: 'Rings',
   proxy: 'Proxies',
+  route: 'Routes',
 };
 
 function makeGroup(kind) {
@@ -301,6 +306,13 @@ function updateTable({ head, body }, rows, component) {
   );
 }
 
+/** What an action may be given; a JSON object is passed on as one. */
+const examples = {
+  cache: '{"tag": "news"}',
+  limiter: 'key',
+  pool: '{"url": "http://10.0.0.7:8080", "weight": 2}',
+};
+
 function actionsOf(component) {
   const own =
     component.kind === 'pool'
@@ -308,7 +320,10 @@ function actionsOf(component) {
       : component.actions;
   if (own.length === 0) return element('div');
   const takesNone = component.kind === 'breaker';
-  const input = element('input', { 'aria-label': `argument for ${component.name}`, placeholder: 'argument' });
+  const input = element('input', {
+    'aria-label': `argument for ${component.name}`,
+    placeholder: examples[component.kind] ?? 'argument',
+  });
   return element('div', { class: 'actions', role: 'group', 'aria-label': `actions for ${component.name}` }, [
     ...own.map((action) => button(component, action, () => (takesNone ? '' : input.value))),
     ...(takesNone ? [] : [input]),
@@ -350,7 +365,7 @@ function drawEvents(events) {
   reconcile(
     byId('events'),
     newest,
-    ({ at, what, details }) => `${at}${what}${JSON.stringify(details)}`,
+    ({ since, what, details }) => `${since}${what}${JSON.stringify(details)}`,
     ({ at, what, details }) => {
       const time = element('time', {
         datetime: new Date(at).toISOString(),
@@ -368,7 +383,8 @@ function drawEvents(events) {
         { times },
       );
     },
-    (line, { times }) => write(line.times, times > 1 ? `${times} times` : ''),
+    (line, { times, since }) =>
+      write(line.times, times > 1 ? `${times} times since ${new Date(since).toLocaleTimeString()}` : ''),
   );
 }
 

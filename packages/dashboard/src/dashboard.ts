@@ -16,6 +16,7 @@ import { type Auth, type Guard, guardOf, isForeign, newToken, sameText } from '.
 import { type Asset, readAssets } from './assets.ts';
 import { EventLog } from './event-log.ts';
 import { Feed } from './feed.ts';
+import { Onsets } from './onsets.ts';
 import { Camera, identity } from './snapshot.ts';
 
 /** What the dashboard can be told. */
@@ -81,7 +82,8 @@ export function dashboard(
   const guard = guardOf(options.auth);
   const list = listOf(components);
   const log = new EventLog(clock);
-  const camera = new Camera(list, log, clock, actions);
+  const onsets = new Onsets(clock);
+  const camera = new Camera(list, log, onsets, clock, actions);
   const feed = new Feed(camera);
   const token = newToken();
   let assets: ReadonlyMap<string, Asset> | undefined;
@@ -129,12 +131,12 @@ export function dashboard(
     const all = component?.actions ?? {};
     const run = Object.hasOwn(all, action) ? all[action] : undefined;
     if (run === undefined) return problem(404, { detail: 'There is no such action.' });
-    const argument = query.get('argument') ?? undefined;
-    const event = { kind, name, action, argument };
+    const given = query.get('argument') ?? undefined;
+    const event = { kind, name, action, argument: given };
     if (acted.hasSubscribers) acted.publish(event);
     log.add('dashboard:action', event);
     try {
-      await run(argument);
+      await run(given === undefined ? undefined : argumentOf(given));
     } catch (error) {
       if (error instanceof WeirError) return problem(400, { detail: error.message });
       throw error;
@@ -160,6 +162,7 @@ export function dashboard(
   const close = (): void => {
     feed.close();
     log.close();
+    onsets.close();
   };
   return {
     name: 'dashboard',
@@ -176,6 +179,16 @@ export function dashboard(
     close,
     [Symbol.dispose]: close,
   };
+}
+
+/** What an action is given: a JSON object as such, such as `{"tag":"news"}` for a purge; anything else as text. */
+function argumentOf(text: string): unknown {
+  if (!text.startsWith('{')) return text;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
 }
 
 function after(

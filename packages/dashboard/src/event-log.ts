@@ -1,23 +1,18 @@
 import type { Clock, Json } from '@weir/core';
+import { subscribe } from './channels.ts';
 
 /** Something that happened, as the page shows it. */
 export interface LoggedEvent {
   /** Wall clock, ms since 1970. */
   readonly at: number;
+  /** When it was the first of `times`. */
+  readonly since: number;
   /** The channel without its `weir:`, such as 'circuit-breaker:state'. */
   readonly what: string;
   /** Numbers, strings and booleans of the message; errors by their message. */
   readonly details: { readonly [name: string]: Json };
-  /** How often in a row, the last time at `at`. */
+  /** How often, the last time at `at`, with no more than a minute between. */
   readonly times: number;
-}
-
-interface DiagnosticsChannel {
-  subscribe(name: string, listener: (message: unknown) => void): void;
-  unsubscribe(name: string, listener: (message: unknown) => void): void;
-}
-interface Runtime {
-  readonly process?: { getBuiltinModule?(id: string): DiagnosticsChannel | undefined };
 }
 
 /** Only what is rare: a subscriber to an event of every request would cost each of them. */
@@ -42,22 +37,18 @@ const channels = [
 ];
 
 const capacity = 100;
+/** What comes again within so long is the same matter, ms. */
+const oneSpell = 60_000;
 
 /** The last events of this process, whether or not anybody looks: a bounded list, filled by diagnostics channels. */
 export class EventLog {
   readonly #events: LoggedEvent[] = [];
   readonly #clock: Clock;
-  readonly #unsubscribe: (() => void)[] = [];
+  readonly #unsubscribe: readonly (() => void)[];
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    const diagnostics = (globalThis as Runtime).process?.getBuiltinModule?.('node:diagnostics_channel');
-    if (diagnostics === undefined) return;
-    for (const what of channels) {
-      const listener = (message: unknown): void => this.add(what, message);
-      diagnostics.subscribe(`weir:${what}`, listener);
-      this.#unsubscribe.push(() => diagnostics.unsubscribe(`weir:${what}`, listener));
-    }
+    this.#unsubscribe = channels.map((what) => subscribe(what, (message) => this.add(what, message)));
   }
 
   /** The newest last. */
@@ -68,18 +59,20 @@ export class EventLog {
   add(what: string, message: unknown): void {
     const details = detailsOf(message);
     const at = this.#clock.epoch();
-    const last = this.#events.at(-1);
-    // An outage says the same a thousand times a second; once with a count is what a person reads.
-    if (last !== undefined && last.what === what && same(last.details, details)) {
-      this.#events[this.#events.length - 1] = { ...last, at, times: last.times + 1 };
+    // An outage says the same few things a thousand times a second; once with a count is what a person reads.
+    const known = this.#events.findLastIndex((each) => each.what === what && same(each.details, details));
+    const before = this.#events[known];
+    if (before !== undefined && at - before.at <= oneSpell) {
+      this.#events.splice(known, 1);
+      this.#events.push({ ...before, at, times: before.times + 1 });
       return;
     }
-    this.#events.push({ at, what, details, times: 1 });
+    this.#events.push({ at, since: at, what, details, times: 1 });
     if (this.#events.length > capacity) this.#events.shift();
   }
 
   close(): void {
-    for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
+    for (const unsubscribe of this.#unsubscribe) unsubscribe();
   }
 }
 

@@ -15,6 +15,8 @@ export interface Evidence {
   readonly state: { readonly [name: string]: Json };
   /** How much the counters with this name and these labels have grown; 0 at the first look. */
   grown(name: string, labels?: Sample['labels']): number;
+  /** Whether an event has told of this lately; asked at the first look, at which nothing has grown. */
+  heard(what: 'refusing' | 'would refuse' | 'store failing'): boolean;
 }
 
 const fine: Verdict = { level: 'ok', why: '' };
@@ -43,20 +45,25 @@ const judges: { readonly [kind: string]: (evidence: Evidence) => Verdict } = {
     const draining = count('draining');
     return draining > 0 ? warn(`${draining} draining`) : fine;
   },
-  limiter({ grown }) {
-    if (grown('weir_rate_limit_store_errors_total') > 0) return bad('store failing');
-    if (grown('weir_rate_limit_decisions_total', { outcome: 'refused' }) > 0) return warn('refusing');
-    return grown('weir_rate_limit_decisions_total', { outcome: 'shadow_refused' }) > 0
-      ? warn('would refuse')
-      : fine;
+  limiter({ grown, heard }) {
+    const decided = (outcome: string): boolean => grown('weir_rate_limit_decisions_total', { outcome }) > 0;
+    if (grown('weir_rate_limit_store_errors_total') > 0 || heard('store failing'))
+      return bad('store failing');
+    if (decided('refused') || heard('refusing')) return warn('refusing');
+    return decided('shadow_refused') || heard('would refuse') ? warn('would refuse') : fine;
   },
   cache({ state, grown }) {
     if (state.bus === 'down') return bad('bus down');
     if (grown('weir_cache_load_errors_total') > 0) return bad('loads failing');
+    if (grown('weir_cache_http_faults_total') > 0) return bad('others not told');
     return grown('weir_cache_faults_total') > 0 ? warn('remote tier failing') : fine;
   },
   proxy({ grown }) {
     return grown('weir_proxy_requests_total', { result: 'failed' }) > 0 ? bad('requests failing') : fine;
+  },
+  route({ grown }) {
+    if (grown('weir_gateway_requests_total', { outcome: 'error' }) > 0) return bad('requests failing');
+    return grown('weir_gateway_requests_total', { outcome: 'rejected' }) > 0 ? warn('refusing') : fine;
   },
   redis({ state }) {
     if (state.breaker === 'open' || state.breaker === 'half-open') return bad('not answering');

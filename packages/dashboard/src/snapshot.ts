@@ -1,6 +1,7 @@
 import type { Clock, Component, Json, Sample } from '@weir/core';
 import type { EventLog, LoggedEvent } from './event-log.ts';
 import { judge, type Verdict } from './level.ts';
+import type { Onsets } from './onsets.ts';
 
 export type { LoggedEvent } from './event-log.ts';
 
@@ -8,7 +9,7 @@ export type { LoggedEvent } from './event-log.ts';
 export interface Shown extends Verdict {
   readonly kind: string;
   readonly name: string;
-  /** When this level was first seen, wall clock, ms since 1970. */
+  /** When this level began, wall clock, ms since 1970: by an event, or else when it was first seen. */
   readonly since: number;
   readonly state: { readonly [name: string]: Json };
   /** Its metrics, the same numbers as at `/metrics`; of a histogram the count, the sum and two quantiles. */
@@ -35,19 +36,29 @@ export interface Frame {
 
 /** How far frames must lie apart to be compared, ms; a little less than the feed's second. */
 const comparable = 900;
+/** At the first look there is nothing to compare with: what events told of so long ago still counts, ms. */
+const lookBack = 5_000;
 
 /** Takes frames, and remembers of the one before what the next is compared with. */
 export class Camera {
   readonly #components: () => readonly Component[];
   readonly #log: EventLog;
+  readonly #onsets: Onsets;
   readonly #clock: Clock;
   readonly #actions: boolean;
   #before: ReadonlyMap<string, Shown> = new Map();
   #beforeAt = Number.NEGATIVE_INFINITY;
 
-  constructor(components: () => readonly Component[], log: EventLog, clock: Clock, actions: boolean) {
+  constructor(
+    components: () => readonly Component[],
+    log: EventLog,
+    onsets: Onsets,
+    clock: Clock,
+    actions: boolean,
+  ) {
     this.#components = components;
     this.#log = log;
+    this.#onsets = onsets;
     this.#clock = clock;
     this.#actions = actions;
   }
@@ -73,8 +84,11 @@ export class Camera {
       const samples = component.metrics().flatMap(flat);
       const grown = (metric: string, labels: Sample['labels'] = {}): number =>
         before === undefined ? 0 : sum(samples, metric, labels) - sum(before.samples, metric, labels);
-      const verdict = judge({ kind, state, grown });
-      const since = before !== undefined && before.level === verdict.level ? before.since : at;
+      const heard = (what: string): boolean =>
+        before === undefined && this.#onsets.lately(kind, name, what, lookBack);
+      const verdict = judge({ kind, state, grown, heard });
+      const began = this.#onsets.since(kind, name, verdict.level) ?? at;
+      const since = before !== undefined && before.level === verdict.level ? before.since : began;
       return { kind, name, ...verdict, since, state, samples, actions };
     } catch (error) {
       // One component that fails to tell of itself must not hide the others.

@@ -189,6 +189,10 @@ describe('actions', () => {
     };
     expect((await open.ask(`${path}forceOpen&argument=u`, { method: 'POST', headers })).status).toBe(204);
     expect(done).toEqual(['u']);
+    const objects = encodeURIComponent('{"tag":"news"}');
+    await open.ask(`${path}forceOpen&argument=${objects}`, { method: 'POST', headers });
+    await open.ask(`${path}forceOpen&argument=${encodeURIComponent('{no')}`, { method: 'POST', headers });
+    expect(done.slice(1)).toEqual([{ tag: 'news' }, '{no']);
     const { components, events } = JSON.parse((await open.ask('/snapshot')).body);
     expect(components[0].actions).toEqual(['forceOpen', 'refuse']);
     expect(events.at(-1)).toMatchObject({

@@ -2,6 +2,7 @@ import { ManualClock } from '@weir/core/testing';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { EventLog } from '../src/event-log.ts';
 import { Feed } from '../src/feed.ts';
+import { Onsets } from '../src/onsets.ts';
 import { Camera } from '../src/snapshot.ts';
 import { component } from './components.ts';
 
@@ -12,7 +13,8 @@ function setUp() {
   const shown = component('cache', 'a');
   const looks = vi.spyOn(shown, 'snapshot');
   const clock = new ManualClock();
-  return { looks, feed: new Feed(new Camera(() => [shown], new EventLog(clock), clock, false)) };
+  const camera = new Camera(() => [shown], new EventLog(clock), new Onsets(clock), clock, false);
+  return { looks, feed: new Feed(camera) };
 }
 
 function viewer(feed: Feed, takes: () => boolean = () => true) {

@@ -7,6 +7,7 @@ const verdict = (kind: string, state: { [name: string]: Json }, grown: { [name: 
     kind,
     state,
     grown: (name, labels = {}) => grown[[name, ...Object.values(labels)].join(' ')] ?? 0,
+    heard: () => false,
   });
 
 const upstreams = (...states: string[]) => ({ upstreams: states.map((state) => ({ state })) });
@@ -33,8 +34,12 @@ describe('a component is judged by what it does to users', () => {
     ['cache', { bus: 'down' }, {}, 'bad', 'bus down'],
     ['cache', { bus: 'up' }, { weir_cache_load_errors_total: 1 }, 'bad', 'loads failing'],
     ['cache', {}, { weir_cache_faults_total: 1 }, 'warn', 'remote tier failing'],
+    ['cache', { bus: 'up' }, { weir_cache_http_faults_total: 1 }, 'bad', 'others not told'],
     ['proxy', {}, { 'weir_proxy_requests_total failed': 1 }, 'bad', 'requests failing'],
     ['proxy', {}, {}, 'ok', ''],
+    ['route', {}, {}, 'ok', ''],
+    ['route', {}, { 'weir_gateway_requests_total error': 1 }, 'bad', 'requests failing'],
+    ['route', {}, { 'weir_gateway_requests_total rejected': 1 }, 'warn', 'refusing'],
     ['redis', { link: 'ready', breaker: 'closed' }, {}, 'ok', ''],
     ['redis', { link: 'ready', breaker: 'open' }, {}, 'bad', 'not answering'],
     ['redis', { link: 'reconnecting', breaker: 'closed' }, {}, 'bad', 'reconnecting'],

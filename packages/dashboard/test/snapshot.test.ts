@@ -1,6 +1,7 @@
 import { ManualClock } from '@weir/core/testing';
 import { expect, test } from 'vitest';
 import { EventLog } from '../src/event-log.ts';
+import { Onsets } from '../src/onsets.ts';
 import { Camera } from '../src/snapshot.ts';
 import { component, counter } from './components.ts';
 
@@ -9,7 +10,7 @@ const refused = 'weir_rate_limit_decisions_total';
 function setUp(...components: ReturnType<typeof component>[]) {
   const clock = new ManualClock();
   const log = new EventLog(clock);
-  return { clock, camera: new Camera(() => components, log, clock, true) };
+  return { clock, camera: new Camera(() => components, log, new Onsets(clock), clock, true) };
 }
 
 test('a level is told with the time it was first seen', () => {

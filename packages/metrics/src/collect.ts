@@ -1,22 +1,25 @@
 import {
   type Component,
   type HistogramSample,
+  InvalidOptionError,
   knownOptions,
   type Sample,
   type ValueSample,
 } from '@weir/core';
 import { Registry } from 'prom-client';
+import { Family, type Value } from './internal/family.ts';
+import { showProcess } from './internal/process-metrics.ts';
 
 /** Where samples go. */
 export interface CollectOptions {
   /** An own registry, to stand beside other metrics of the application. @default a new one */
   readonly register?: Registry;
-}
-
-interface Value {
-  readonly labels: { readonly [label: string]: string | number };
-  readonly value: number;
-  readonly metricName?: string;
+  /**
+   * Whether to show prom-client's metrics of the process beside: CPU, memory, event loop, garbage collection.
+   *
+   * @default false
+   */
+  readonly process?: boolean;
 }
 
 /**
@@ -26,7 +29,7 @@ interface Value {
  * Called again with the same registry it adds its components to those before. A function instead of a list is read at
  * each scrape, for services whose components come and go.
  *
- * @throws InvalidOptionError if an option is unknown.
+ * @throws InvalidOptionError if an option is unknown or no boolean.
  *
  * @example
  * const register = collect([limiter, pool, breaker]);
@@ -36,8 +39,10 @@ export function collect(
   components: readonly Component[] | (() => readonly Component[]),
   options: CollectOptions = {},
 ): Registry {
-  knownOptions(options, ['register'], 'collect');
-  const { register = new Registry() } = options;
+  knownOptions(options, ['register', 'process'], 'collect');
+  const { register = new Registry(), process = false } = options;
+  if (typeof process !== 'boolean') throw new InvalidOptionError('process', 'true or false', process);
+  if (process) showProcess(register);
   let shown = collections.get(register);
   if (shown === undefined) collections.set(register, (shown = new Collection(register)));
   shown.add(sourceOf(components));
@@ -50,29 +55,6 @@ function sourceOf(
   if (typeof components === 'function') return components;
   const list = [...components];
   return () => list;
-}
-
-/** What a scrape asks of a registry's metrics; prom-client's own do the same. */
-class Family {
-  /** For OpenMetrics the registry itself takes `_total` off the name of a counter, and puts it on its series. */
-  name: string;
-  readonly help: string;
-  readonly type: Sample['type'];
-  readonly #values: () => readonly Value[];
-
-  constructor(name: string, help: string, type: Sample['type'], values: () => readonly Value[]) {
-    this.name = name;
-    this.help = help;
-    this.type = type;
-    this.#values = values;
-  }
-
-  get(): Promise<object> {
-    const { name, help, type } = this;
-    return Promise.resolve({ name, help, type, aggregator: 'sum', values: this.#values() });
-  }
-
-  reset(): void {}
 }
 
 /** The components that one registry shows. */

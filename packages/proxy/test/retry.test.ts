@@ -113,9 +113,10 @@ describe('a request that failed', () => {
     const clock = new ManualClock();
     const budget = retryBudget({ ratio: 0.1, minPerSecond: 0, clock });
     const { hits, handlers } = counting(dies, dies);
-    const { port } = await proxied(handlers, { retry: { budget } }, { pool: { outliers: false } });
+    const { port, policy } = await proxied(handlers, { retry: { budget } }, { pool: { outliers: false } });
     for (let i = 0; i < 40; i += 1) await fetch(`http://127.0.0.1:${port}`);
     expect(sum(hits)).toBe(44);
+    expect(policy.snapshot()).toMatchObject({ retries: 4, overBudget: 36 });
     const never = retryBudget({ ratio: 0.001, minPerSecond: 0, clock });
     const refused = await proxied(['refuses', alive], { retry: { budget: never } }, { ordered: true });
     for (let i = 0; i < 10; i += 1)
@@ -328,6 +329,7 @@ describe('a hedge', () => {
     const two = await proxied(bounded.handlers, { hedge: { after: 20 }, retry: { budget } });
     expect(await (await fetch(`http://127.0.0.1:${two.port}`)).text()).toBe('slow');
     expect(sum(bounded.hits)).toBe(1);
+    expect(two.policy.snapshot()).toMatchObject({ hedges: 0, overBudget: 1 });
     const raced = counting(slow, () => {});
     const three = await proxied(raced.handlers, { hedge: { after: 20 } }, { ordered: true });
     expect(await (await fetch(`http://127.0.0.1:${three.port}`)).text()).toBe('slow');

@@ -194,10 +194,10 @@ export function adaptiveLimit(options: AdaptiveLimitOptions = {}): AdaptiveLimit
       refused,
     }),
     metrics: () => [
-      sample('limit', 'Requests under way allowed', 'gauge', limit),
-      sample('in_flight', 'Requests under way', 'gauge', inFlight),
-      sample('admitted_total', 'Requests admitted', 'counter', admitted),
-      sample('refused_total', 'Requests refused', 'counter', refused),
+      sample('limit', 'Requests under way allowed.', 'gauge', limit),
+      sample('in_flight', 'Requests under way.', 'gauge', inFlight),
+      sample('admitted_total', 'Requests admitted.', 'counter', admitted),
+      sample('refused_total', 'Requests refused.', 'counter', refused),
     ],
   };
 }

@@ -75,7 +75,7 @@ export function bulkhead(options: BulkheadOptions): Bulkhead {
   };
   const sample = (what: string, type: 'gauge' | 'counter', value: number): Sample => ({
     name: `weir_resilience_bulkhead_${what}`,
-    help: `Calls ${what.replace('_total', '').replace('_', ' ')}`,
+    help: `Calls ${what.replace('_total', '').replace('_', ' ')}.`,
     type,
     labels: { bulkhead: name },
     value,

@@ -102,11 +102,11 @@ export function concurrencyLimit(options: ConcurrencyLimitOptions): ConcurrencyL
       lapsed: slots.lapsed,
     }),
     metrics: () => [
-      sample('in_flight', 'Requests under way', 'gauge', slots.inUse),
-      sample('waiting', 'Requests waiting', 'gauge', slots.waiting),
-      sample('admitted_total', 'Requests admitted', 'counter', admitted),
-      sample('refused_total', 'Requests refused', 'counter', refused),
-      sample('lapsed_total', 'Places taken back because their lease was over', 'counter', slots.lapsed),
+      sample('in_flight', 'Requests under way.', 'gauge', slots.inUse),
+      sample('waiting', 'Requests waiting.', 'gauge', slots.waiting),
+      sample('admitted_total', 'Requests admitted.', 'counter', admitted),
+      sample('refused_total', 'Requests refused.', 'counter', refused),
+      sample('lapsed_total', 'Places taken back because their lease was over.', 'counter', slots.lapsed),
     ],
   };
 }

@@ -108,7 +108,7 @@ export function loadShed(options: LoadShedOptions = {}): LoadShed {
     metrics: () => [
       {
         name: 'weir_resilience_load_ratio',
-        help: 'Load at the last request; 1 is full',
+        help: 'Load at the last request; 1 is full.',
         type: 'gauge',
         labels: { policy: name },
         value: load,
@@ -116,7 +116,7 @@ export function loadShed(options: LoadShedOptions = {}): LoadShed {
       ...Object.entries(shed).map(
         ([priority, value]): Sample => ({
           name: 'weir_resilience_shed_total',
-          help: 'Requests shed, by priority',
+          help: 'Requests shed, by priority.',
           type: 'counter',
           labels: { policy: name, priority },
           value,

@@ -57,7 +57,7 @@ export function retryBudget(options: RetryBudgetOptions = {}): RetryBudget {
   let refused = 0;
   const total = (result: string, value: number): Sample => ({
     name: 'weir_resilience_retries_total',
-    help: 'Repetitions asked of the budget',
+    help: 'Repetitions asked of the budget.',
     type: 'counter',
     labels: { budget: name, result },
     value,

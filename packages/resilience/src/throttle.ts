@@ -105,7 +105,7 @@ export function adaptiveThrottle(options: AdaptiveThrottleOptions = {}): Adaptiv
     metrics: (): readonly Sample[] => [
       {
         name: 'weir_resilience_throttled_total',
-        help: 'Calls held back',
+        help: 'Calls held back.',
         type: 'counter',
         labels: { throttle: name },
         value: held,

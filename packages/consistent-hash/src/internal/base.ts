@@ -104,9 +104,9 @@ export abstract class Base<T> implements Topology<T> {
       value,
     });
     return [
-      gauge('nodes', 'Nodes of the topology', size),
-      gauge('max_load_ratio', 'Largest load of a node for its weight; 1 is even', maxLoad),
-      gauge('min_load_ratio', 'Smallest load of a node for its weight; 1 is even', minLoad),
+      gauge('nodes', 'Nodes of the topology.', size),
+      gauge('max_load_ratio', 'Largest load of a node for its weight; 1 is even.', maxLoad),
+      gauge('min_load_ratio', 'Smallest load of a node for its weight; 1 is even.', minLoad),
     ];
   }
 }

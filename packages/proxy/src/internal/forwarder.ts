@@ -37,6 +37,13 @@ export class Forwarder {
     if (failed.hasSubscribers) failed.publish({ proxy: this.name, upstream: upstream.url, type, error, x });
   }
 
+  /** Whether the budget has a repetition left, which is then spent. */
+  affordsRepeat(): boolean {
+    const affordable = this.settings.budget?.tryRetry() === true;
+    if (!affordable) this.tally.overBudget += 1;
+    return affordable;
+  }
+
   /** A hook threw where no host reports it. */
   fault(error: unknown): void {
     if (faults.hasSubscribers) faults.publish({ proxy: this.name, error });

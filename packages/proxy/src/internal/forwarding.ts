@@ -189,7 +189,7 @@ export class Forwarding implements TryOwner {
       this.#conclude();
       return;
     }
-    if (counted && this.#forwarder.settings.budget?.tryRetry() !== true) {
+    if (counted && !this.#forwarder.affordsRepeat()) {
       giveBack(choice);
       this.#conclude();
       return;
@@ -202,7 +202,7 @@ export class Forwarding implements TryOwner {
     if (this.#running.length === 0 || !this.#mayRepeat()) return;
     const choice = this.#choose();
     if (choice === undefined) return;
-    if (this.#forwarder.settings.budget?.tryRetry() !== true) {
+    if (!this.#forwarder.affordsRepeat()) {
       giveBack(choice);
       return;
     }

@@ -18,6 +18,7 @@ export class Tally {
   retries = 0;
   hedges = 0;
   hedgesWon = 0;
+  overBudget = 0;
   readonly failures: { [type in FailureType]?: number } = {};
   readonly #heads: number[] = new Array(bounds.length + 1).fill(0);
   #headSeconds = 0;
@@ -35,7 +36,8 @@ export class Tally {
   }
 
   snapshot(): { readonly [name: string]: Json } {
-    const { inFlight, answered, failed, refused, aborted, tries, retries, hedges, hedgesWon } = this;
+    const { inFlight, answered, failed, refused, aborted, tries, retries, hedges, hedgesWon, overBudget } =
+      this;
     return {
       inFlight,
       answered,
@@ -46,6 +48,7 @@ export class Tally {
       retries,
       hedges,
       hedgesWon,
+      overBudget,
       failures: { ...this.failures } as { readonly [name: string]: Json },
     };
   }
@@ -67,6 +70,7 @@ export class Tally {
       counter('retries', 'Tries after one that had failed.', this.retries),
       counter('hedges', 'Tries begun beside one that took long.', this.hedges),
       counter('hedges_won', 'Hedges whose answer came first.', this.hedgesWon),
+      counter('over_budget', 'Retries and hedges that the budget did not allow.', this.overBudget),
       ...Object.entries(this.failures).map(([error, value]) =>
         counter('failures', 'Tries that failed, by error type of RFC 9209.', value, { error }),
       ),
