@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import { type Policy, problem } from '@weir/core';
 import type { AuthConfig } from './config.ts';
 import { type Identity, identityKey } from './identity.ts';
@@ -16,7 +16,7 @@ export function hashApiKey(key: string): string {
   return `sha256:${digest(key).toString('hex')}`;
 }
 
-const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+const digest = (text: string): Buffer => hash('sha256', text, 'buffer');
 
 const refused = problem(401, { detail: 'An API key is needed.', headers: ['www-authenticate', 'ApiKey'] });
 
@@ -35,9 +35,9 @@ export function apiKeyPolicy({ header = 'x-api-key', keys }: ApiKeyConfig): Poli
     enter(x) {
       const given = x.header(lower);
       if (given === undefined || given === '') return refused;
-      const hash = digest(given);
+      const asked = digest(given);
       let found: Identity | undefined;
-      for (const key of known) if (timingSafeEqual(key.digest, hash)) found = key.identity;
+      for (const key of known) if (timingSafeEqual(key.digest, asked)) found = key.identity;
       if (found === undefined) return refused;
       x.set(identityKey, found);
       return undefined;

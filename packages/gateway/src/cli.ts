@@ -4,9 +4,16 @@ import { readFileSync } from 'node:fs';
 import { extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import type { Store } from '@weir/rate-limit';
+import { channel } from '@weir/core';
 import { pino } from 'pino';
-import { ConfigError, createGateway, type GatewayConfig, hashApiKey, validateConfig } from './index.ts';
+import {
+  ConfigError,
+  createGateway,
+  type GatewayConfig,
+  hashApiKey,
+  logEvents,
+  validateConfig,
+} from './index.ts';
 
 const usage = `weir <config file>           starts a gateway; SIGHUP loads the file again, SIGTERM ends it
 weir <config file> --check   says whether the file is valid, and starts nothing
@@ -41,17 +48,20 @@ async function run(path: string): Promise<void> {
   const logger = pino();
   try {
     const config = (await load(path)) as GatewayConfig;
-    const shared = await storeOf(config);
-    const gateway = createGateway(config, { logger, ...shared });
+    validateConfig(config);
+    const redis = await connect(config);
+    logEvents(logger);
+    const gateway = createGateway(config, redis === undefined ? { logger } : { logger, redis });
     const { url } = await gateway.listen(
       values.port === undefined ? undefined : Number(values.port),
       values.host,
     );
-    console.error(`weir: listens on ${url}`);
     process.on('SIGHUP', () => void reload(gateway, path));
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
       process.once(signal, () => void gateway.close().then(() => process.exit(0)));
     }
+    // The last thing: whoever waits for this line may send a signal at once.
+    console.error(`weir: listens on ${url}`);
   } catch (error) {
     fail(error);
   }
@@ -59,10 +69,20 @@ async function run(path: string): Promise<void> {
 
 async function reload(gateway: ReturnType<typeof createGateway>, path: string): Promise<void> {
   try {
-    gateway.reload((await load(path)) as GatewayConfig);
+    gateway.reload(await loadAgain(path));
     console.error('weir: reloaded');
   } catch (error) {
     console.error(`weir: not reloaded, the present configuration stays\n${messageOf(error)}`);
+  }
+}
+
+/** A file that cannot be read is on record as one that is not valid. */
+async function loadAgain(path: string): Promise<GatewayConfig> {
+  try {
+    return (await load(path)) as GatewayConfig;
+  } catch (error) {
+    channel('weir:gateway:reload-failed').publish({ error });
+    throw error;
   }
 }
 
@@ -74,17 +94,18 @@ async function load(path: string): Promise<unknown> {
   return module.default;
 }
 
-/** Limits for all processes, if the configuration names a Redis. */
-async function storeOf({ redis }: GatewayConfig): Promise<{ store?: Store }> {
-  if (redis === undefined) return {};
-  const [{ Redis }, { redisStore }] = await Promise.all([
-    import('ioredis'),
-    import('@weir/rate-limit/redis'),
-  ]);
-  const client = new Redis(redis.url);
-  // Its own states are told by the store; without a listener the client would print each of them.
+/** A client of the Redis that the configuration names, if it does. */
+async function connect({ redis }: GatewayConfig): Promise<object | undefined> {
+  if (redis === undefined) return undefined;
+  const { Cluster, Redis } = await import('ioredis');
+  const retry = (times: number): number => Math.min(50 * times, 500);
+  const client =
+    redis.cluster === undefined
+      ? new Redis(redis.url as string, { retryStrategy: retry })
+      : new Cluster(redis.cluster, { clusterRetryStrategy: retry });
+  // Its states are told by the gateway; without a listener the client would print each of them.
   client.on('error', () => {});
-  return { store: redisStore(client) };
+  return client;
 }
 
 function readArguments() {

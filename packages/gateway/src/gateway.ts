@@ -3,13 +3,17 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { createSecureContext, type Server as TlsServer } from 'node:tls';
 import { type Component, channel, duration, InvalidOptionError, knownOptions } from '@weir/core';
 import type { Store } from '@weir/rate-limit';
 import type { Logger } from 'pino';
 import type { GatewayConfig } from './config.ts';
 import { ConfigError } from './config-error.ts';
 import { checkConfig } from './internal/check-config.ts';
+import { changesBetween } from './internal/config-changes.ts';
 import { Generation } from './internal/generation.ts';
+import { Parts } from './internal/parts.ts';
+import { alone, sharedOf } from './internal/shared.ts';
 
 /** What a gateway uses beside its configuration. */
 export interface GatewayOptions {
@@ -17,6 +21,13 @@ export interface GatewayOptions {
   readonly logger?: Logger;
   /** Holds the counts of limits for several processes: `redisStore(client)`. @default each process counts for itself */
   readonly store?: Store;
+  /**
+   * A client of ioredis or node-redis, by which limits are counted and purges told for several processes, on the terms of
+   * `redis` in the configuration. It stays yours to close.
+   *
+   * @default each process is for itself
+   */
+  readonly redis?: object;
 }
 
 /** A gateway, running or not. */
@@ -37,7 +48,7 @@ export interface Gateway {
   listen(port?: number, host?: string): Promise<{ readonly port: number; readonly url: string }>;
   /**
    * Puts another configuration to use, at once and whole. What has not changed goes on with its state; requests under
-   * way finish with what they began with.
+   * way finish with what they began with. A new certificate is shown to new connections; where it listens stays.
    *
    * @throws ConfigError if it is not valid; the present one stays.
    */
@@ -62,7 +73,7 @@ const reloadFailed = channel('weir:gateway:reload-failed');
  * await gateway.listen(8080);
  */
 export function createGateway(config: GatewayConfig, options: GatewayOptions = {}): Gateway {
-  knownOptions(options, ['logger', 'store'], 'createGateway');
+  knownOptions(options, ['logger', 'store', 'redis'], 'createGateway');
   return new RunningGateway(config, options);
 }
 
@@ -72,23 +83,45 @@ export function createGateway(config: GatewayConfig, options: GatewayOptions = {
  * @throws ConfigError that names every mistake.
  */
 export function validateConfig(config: unknown): void {
-  void build(config, { logger: undefined, store: undefined, components: () => [] }).generation.retire(0);
+  const nothing = { logger: undefined, shared: alone, components: () => [], originOf: () => undefined };
+  void build(check(config), nothing).retire(0);
 }
 
 type Surroundings = ConstructorParameters<typeof Generation>[1];
 
-function build(
-  config: unknown,
-  surroundings: Surroundings,
-  before?: Generation,
-): { checked: GatewayConfig; generation: Generation } {
+function check(config: unknown): GatewayConfig {
   const checked = checkConfig(config);
+  checkCertificate(checked);
+  return checked;
+}
+
+function build(config: GatewayConfig, surroundings: Surroundings, before?: Generation): Generation {
+  const parts = new Parts(before?.parts);
   try {
-    return { checked, generation: new Generation(checked, surroundings, before) };
+    return new Generation(config, surroundings, parts);
   } catch (error) {
+    void parts.close(before?.parts);
     // What only the parts themselves can tell, such as a burst below its limit.
     if (!(error instanceof InvalidOptionError)) throw error;
     throw new ConfigError([{ path: error.option, message: error.message }], { cause: error });
+  }
+}
+
+/** @throws ConfigError if limits would have to move to another Redis. */
+function keepsRedis(before: GatewayConfig, after: GatewayConfig): void {
+  if (JSON.stringify(before.redis) === JSON.stringify(after.redis)) return;
+  throw new ConfigError([{ path: 'redis', message: 'cannot be changed by a reload: start again' }]);
+}
+
+function checkCertificate({ listen }: GatewayConfig): void {
+  if (listen?.tls === undefined) return;
+  try {
+    createSecureContext(listen.tls);
+  } catch (error) {
+    const { message } = error as Error;
+    throw new ConfigError([{ path: 'listen.tls', message: `is no certificate with its key: ${message}` }], {
+      cause: error,
+    });
   }
 }
 
@@ -100,11 +133,16 @@ class RunningGateway implements Gateway {
   #server: Server | undefined;
   #closed: Promise<void> | undefined;
 
-  constructor(config: unknown, { logger, store }: GatewayOptions) {
-    this.#surroundings = { logger, store, components: () => this.components };
-    const { checked, generation } = build(config, this.#surroundings);
+  constructor(config: GatewayConfig, options: GatewayOptions) {
+    const checked = check(config);
+    this.#surroundings = {
+      logger: options.logger,
+      shared: sharedOf(checked, options),
+      components: () => this.components,
+      originOf: (route) => this.#generation?.origins.get(route),
+    };
     this.#config = checked;
-    this.#generation = generation;
+    this.#generation = build(checked, this.#surroundings);
   }
 
   readonly handler: RequestListener = (req, res) => this.#generation?.handle(req, res);
@@ -113,7 +151,8 @@ class RunningGateway implements Gateway {
 
   get components(): readonly Component[] {
     // Metrics and the dashboard ask while the first generation is still being made.
-    return this.#generation?.parts.components ?? [];
+    const { client } = this.#surroundings.shared;
+    return [...(this.#generation?.parts.components ?? []), ...(client === undefined ? [] : [client])];
   }
 
   async listen(
@@ -147,20 +186,28 @@ class RunningGateway implements Gateway {
   reload(config: GatewayConfig): void {
     if (this.#closed !== undefined) throw new Error('the gateway is closed');
     const before = this.#generation as Generation;
-    let built: ReturnType<typeof build>;
+    let checked: GatewayConfig;
+    let next: Generation;
     try {
-      built = build(config, this.#surroundings, before);
+      checked = check(config);
+      keepsRedis(this.#config, checked);
+      next = build(checked, this.#surroundings, before);
     } catch (error) {
       if (reloadFailed.hasSubscribers) reloadFailed.publish({ error });
       throw error;
     }
-    this.#config = built.checked;
-    this.#generation = built.generation;
-    if (reloaded.hasSubscribers) reloaded.publish({ routes: built.checked.routes.length });
-    const retired = before
-      .retire(this.#drainMs, built.generation)
-      .finally(() => this.#retiring.delete(retired));
+    this.#renewCertificate(checked);
+    const changed = changesBetween(this.#config, checked).join(', ');
+    this.#config = checked;
+    this.#generation = next;
+    if (reloaded.hasSubscribers) reloaded.publish({ routes: checked.routes.length, changed });
+    const retired = before.retire(this.#drainMs, next).finally(() => this.#retiring.delete(retired));
     this.#retiring.add(retired);
+  }
+
+  #renewCertificate({ listen }: GatewayConfig): void {
+    if (this.#config.listen?.tls === undefined || listen?.tls === undefined) return;
+    (this.#server as TlsServer | undefined)?.setSecureContext(listen.tls);
   }
 
   close(): Promise<void> {
@@ -175,6 +222,7 @@ class RunningGateway implements Gateway {
     await this.#generation?.retire(this.#drainMs);
     server?.closeAllConnections();
     await Promise.all([stopped, ...this.#retiring]);
+    this.#surroundings.shared.close();
   }
 
   get #drainMs(): number {

@@ -1,49 +1,16 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { Command } from './command.ts';
 
-const cli = join(import.meta.dirname, '../src/cli.ts');
-const folder = mkdtempSync(join(tmpdir(), 'weir-cli-'));
-const running: ChildProcess[] = [];
-afterEach(() => {
-  for (const child of running.splice(0)) child.kill('SIGKILL');
-});
-afterAll(() => rmSync(folder, { recursive: true }));
-
-function weir(...args: string[]) {
-  const child = spawn(process.execPath, ['--conditions=@weir/source', cli, ...args], { cwd: folder });
-  running.push(child);
-  let printed = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (printed += chunk));
-  return {
-    child,
-    printed: () => printed,
-    ended: async () => [(await once(child, 'close'))[0] as number, printed] as const,
-    /** Waits until this has been printed. */
-    async says(pattern: RegExp): Promise<RegExpExecArray> {
-      for (;;) {
-        const found = pattern.exec(printed);
-        if (found !== null) return found;
-        if (child.exitCode !== null) throw new Error(`ended with ${child.exitCode}: ${printed}`);
-        await Promise.race([once(child.stdout, 'data'), once(child.stderr, 'data'), once(child, 'exit')]);
-      }
-    },
-  };
-}
+const command = new Command();
+const weir = (...args: string[]) => command.run(args);
 
 const config = (body: string, further: object = {}) => ({
   listen: { host: '127.0.0.1' },
   upstreams: {},
   routes: [{ match: {}, respond: { status: 200, body }, ...further }],
 });
-const write = (name: string, text: string): string => {
-  writeFileSync(join(folder, name), text);
-  return name;
-};
+const write = (name: string, text: string): string => command.write(name, text);
 
 describe('the command weir', () => {
   test('says of a file whether it is valid, and starts nothing', async () => {

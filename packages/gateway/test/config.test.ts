@@ -92,6 +92,36 @@ describe('a mistake is told by its place, with what was probably meant', () => {
       'auth.keys.keys[0].hash',
       /sha256/,
     ],
+    [
+      'a Redis that is one and a Cluster',
+      { ...valid, redis: { url: 'redis://a', cluster: ['redis://b'] } },
+      'redis',
+      /either url or cluster/,
+    ],
+    [
+      'a node of a Cluster that is no URL',
+      { ...valid, redis: { cluster: ['10.0.0.1:6379'] } },
+      'redis.cluster[0]',
+      /must be a URL/,
+    ],
+    [
+      'something else to do when Redis fails',
+      route({ limit: { limits: { limit: 1, per: '1s' }, onStoreError: 'close' } }),
+      'routes[0].limit.onStoreError',
+      /did you mean 'closed'\?/,
+    ],
+    [
+      'an account in a place that is none',
+      route({ login: { account: { jsn: 'email' } } }),
+      'routes[0].login.account.jsn',
+      /did you mean json\?/,
+    ],
+    [
+      'a window of both kinds',
+      { ...valid, upstreams: { api: { servers: ['http://a'], breaker: { window: { calls: 1, time: 1 } } } } },
+      'upstreams.api.breaker.window',
+      /either time or calls/,
+    ],
     ['both answers', route({ respond: { status: 200 } }), 'routes[0]', /either upstream or respond/],
     ['a star in the middle', route({ match: { path: '/a*b/*' } }), 'routes[0].match.path', /one \*/],
     [
@@ -139,6 +169,10 @@ test('two routes of one name are refused', () => {
     ],
   });
   expect(mistakes).toEqual([{ path: 'routes[1].name', message: "'a' is taken by another route" }]);
+  // The second one is called so for want of a name.
+  expect(mistakesOf({ ...valid, routes: [{ ...first, name: 'route-2' }, first] })).toEqual([
+    { path: 'routes[1].name', message: "'route-2' is taken by another route" },
+  ]);
 });
 
 test('1,000 configurations with something broken in them: an error with a place, and never a gateway', () => {

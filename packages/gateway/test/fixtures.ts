@@ -1,4 +1,11 @@
-import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
+import {
+  type Agent,
+  createServer,
+  type IncomingMessage,
+  request,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createGateway, type Gateway, type GatewayConfig, type GatewayOptions } from '../src/index.ts';
 
@@ -42,6 +49,8 @@ export interface Ask {
   readonly method?: string;
   readonly headers?: Record<string, string>;
   readonly body?: string;
+  /** @default a connection of its own */
+  readonly agent?: Agent;
 }
 
 export interface Running extends AsyncDisposable {
@@ -66,10 +75,11 @@ export async function start(config: GatewayConfig, options?: GatewayOptions): Pr
 export function ask(
   port: number,
   path: string,
-  { method = 'GET', headers = {}, body }: Ask = {},
+  { method = 'GET', headers = {}, body, agent }: Ask = {},
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const req = request({ host: '127.0.0.1', port, path, method, headers, agent: false }, (res) => {
+    const options = { host: '127.0.0.1', port, path, method, headers, agent: agent ?? false };
+    const req = request(options, (res) => {
       let text = '';
       res.on('data', (chunk) => {
         text += chunk;

@@ -1,7 +1,8 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, test } from 'vitest';
-import { createGateway, type GatewayConfig } from '../src/index.ts';
+import { createGateway, type GatewayConfig, validateConfig } from '../src/index.ts';
 import { ask, origin, start } from './fixtures.ts';
 
 const respond = (body: string, further: object = {}): GatewayConfig => ({
@@ -39,7 +40,58 @@ describe('a reload', () => {
     expect((await gateway.ask('/')).status).toBe(429);
     gateway.gateway.reload(respond('two', limit(2)));
     expect((await gateway.ask('/')).status).toBe(200);
-    expect(gateway.gateway.components.map(({ kind, name }) => `${kind} ${name}`)).toEqual(['limiter a']);
+    expect(gateway.gateway.components.map(({ kind, name }) => `${kind} ${name}`)).toEqual([
+      'limiter a',
+      'route a',
+      'route (none)',
+    ]);
+  });
+
+  test('goes on counting the requests of a route, whatever has changed about it', async () => {
+    await using gateway = await start(respond('one'));
+    await gateway.ask('/');
+    gateway.gateway.reload(respond('two'));
+    await gateway.ask('/');
+    const route = gateway.gateway.components.find(({ kind, name }) => kind === 'route' && name === 'a');
+    await expect.poll(() => route?.snapshot()).toMatchObject({ ok: 2, inFlight: 0 });
+  });
+
+  test('that is refused leaves nothing at work', async () => {
+    await using never = await origin();
+    await using checked = await origin();
+    const pool = (url: string) => ({ servers: [url], health: { interval: 5 } });
+    await using gateway = await start(respond('one'));
+    const limit = { limits: { algorithm: 'fixedWindow' as const, limit: 1, per: '1s', burst: 2 } };
+    const refused: GatewayConfig = {
+      upstreams: { api: pool(never.url) },
+      routes: [
+        { name: 'proxied', match: { path: '/a' }, upstream: 'api' },
+        { name: 'impossible', match: {}, limit, upstream: 'api' },
+      ],
+    };
+    expect(() => gateway.gateway.reload(refused)).toThrow(/burst/);
+    gateway.gateway.reload({
+      upstreams: { api: pool(checked.url) },
+      routes: [{ name: 'proxied', match: {}, upstream: 'api' }],
+    });
+    await expect.poll(() => checked.requests.length, { timeout: 10_000 }).toBeGreaterThan(20);
+    expect(never.requests).toEqual([]);
+  });
+
+  test('tells what has changed, by place, and cannot move to another Redis', async () => {
+    const told: unknown[] = [];
+    const listener = (message: unknown): void => void told.push(message);
+    subscribe('weir:gateway:reloaded', listener);
+    await using gateway = await start(respond('one'));
+    gateway.gateway.reload({ ...respond('two'), upstreams: { b: { servers: ['http://127.0.0.1:1'] } } });
+    gateway.gateway.reload(respond('two', { name: 'renamed' }));
+    unsubscribe('weir:gateway:reloaded', listener);
+    expect(told).toEqual([
+      { routes: 1, changed: 'drain, routes.a, upstreams.b' },
+      { routes: 1, changed: 'routes.a, routes.renamed, upstreams.b' },
+    ]);
+    const moved = { ...respond('two'), redis: { url: 'redis://127.0.0.1:1' } };
+    expect(() => gateway.gateway.reload(moved)).toThrow(/redis: cannot be changed by a reload/);
   });
 
   test('a hundred times under load fails no request', async () => {
@@ -154,6 +206,12 @@ describe('what it shows of itself', () => {
     }
     await gateway.close();
   });
+});
+
+test('it does not pretend to count in a Redis for which it was given no client', () => {
+  const config = { ...respond('one'), redis: { url: 'redis://127.0.0.1:1' } };
+  expect(() => createGateway(config)).toThrow(/redis: needs a client/);
+  expect(() => validateConfig(config)).not.toThrow();
 });
 
 test('it may stand on a server of yours', async () => {

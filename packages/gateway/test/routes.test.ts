@@ -106,6 +106,20 @@ describe('on its way', () => {
     expect(seen(forged.body).headers.traceparent).toMatch(/^00-/);
   });
 
+  test('a trace of its own, which no other one has', async () => {
+    await using server = await origin();
+    await using gateway = await start({
+      upstreams: { api: { servers: [server.url] } },
+      routes: [{ match: {}, upstream: 'api' }],
+    });
+    const asked = Array.from(
+      { length: 400 },
+      async () => seen((await gateway.ask('/')).body).headers.traceparent,
+    );
+    const halves = (await Promise.all(asked)).flatMap((trace) => trace?.match(/[\da-f]{16}/g) ?? []);
+    expect(new Set(halves).size).toBe(400 * 3);
+  });
+
   test('a body that is too large is refused before any of it goes upstream, and one of unknown length too', async () => {
     await using server = await origin();
     await using gateway = await start({

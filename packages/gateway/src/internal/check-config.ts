@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { type GatewayConfig, gatewaySchema } from '../config.ts';
+import { type GatewayConfig, gatewaySchema, routeName } from '../config.ts';
 import { ConfigError, type ConfigMistake } from '../config-error.ts';
 
 /**
@@ -86,10 +86,11 @@ function danglingNames(config: GatewayConfig): ConfigMistake[] {
     if (path?.slice(0, -1).includes('*')) {
       mistakes.push({ path: `${at}.match.path`, message: 'may hold one *, at its end' });
     }
-    if (route.name !== undefined && names.has(route.name)) {
-      mistakes.push({ path: `${at}.name`, message: `'${route.name}' is taken by another route` });
+    const name = routeName(route, i);
+    if (names.has(name)) {
+      mistakes.push({ path: `${at}.name`, message: `'${name}' is taken by another route` });
     }
-    if (route.name !== undefined) names.add(route.name);
+    names.add(name);
   });
   return mistakes;
 }

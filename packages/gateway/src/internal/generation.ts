@@ -1,25 +1,28 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { Component, Leave, Policy } from '@weir/core';
+import type { Component, Policy } from '@weir/core';
 import { dashboard } from '@weir/dashboard';
 import { configure } from '@weir/http/node';
 import { collect, metricsEndpoint } from '@weir/metrics';
-import type { Store } from '@weir/rate-limit';
 import type { Logger } from 'pino';
 import { accessLog } from '../access-log.ts';
 import type { GatewayConfig } from '../config.ts';
 import { requestId } from '../request-id.ts';
 import { given } from './given.ts';
 import { hostName, isPlainPath } from './match.ts';
-import { Parts } from './parts.ts';
+import type { Parts } from './parts.ts';
+import { RouteTally } from './route-tally.ts';
 import { ambiguous, buildRoutes, notFound, type Route } from './routes.ts';
+import type { Shared } from './shared.ts';
 
 /** What a gateway is given beside its configuration. */
 export interface Surroundings {
   readonly logger: Logger | undefined;
-  readonly store: Store | undefined;
+  readonly shared: Shared;
   /** The components of the gateway as it is now, whichever generation asks. */
   readonly components: () => readonly Component[];
+  /** What asks the upstream of a route, in the gateway as it is now. */
+  readonly originOf: (route: string) => Policy | undefined;
 }
 
 type Upgrades = (req: IncomingMessage, socket: Duplex, head: Buffer) => void;
@@ -31,47 +34,53 @@ interface Target {
 /** One configuration at work. A reload makes the next one and lets this one finish what it has begun. */
 export class Generation {
   readonly parts: Parts;
+  /** What asks the upstreams, by route. */
+  readonly origins: ReadonlyMap<string, Policy | undefined>;
   readonly #routes: readonly (Target & { readonly matches: Route['matches'] })[];
   readonly #own: ReadonlyMap<string, Target>;
   readonly #pages: readonly [prefix: string, target: Target][];
   readonly #unknown: Target;
   readonly #ambiguous: Target;
+  /** Whether any route asks for a host. */
+  readonly #hosts: boolean;
   #active = 0;
   #idle: (() => void) | undefined;
 
-  constructor(config: GatewayConfig, surroundings: Surroundings, before?: Generation) {
-    this.parts = new Parts(before?.parts);
-    const { logger, store, components } = surroundings;
+  constructor(config: GatewayConfig, surroundings: Surroundings, parts: Parts) {
+    this.parts = parts;
+    const { logger, shared, components, originOf } = surroundings;
     const weir = configure(given({ trustedProxies: config.trustedProxies }));
-    const left: Leave = () => this.#leave();
-    const track: Policy = {
-      name: 'gateway',
-      enter: () => {
-        this.#active += 1;
-        return left;
-      },
+    const entered = (): void => void (this.#active += 1);
+    const left = (): void => this.#leave();
+    const logged = config.accessLog === true && logger !== undefined ? [accessLog(logger)] : [];
+    const target = (tally: RouteTally, policies: readonly Policy[], upgrade?: Route['upgrade']): Target => {
+      const first = [tally.policy(entered, left), requestId, ...logged];
+      return {
+        handle: weir([...first, ...policies]).wrap(() => {}),
+        upgrade:
+          upgrade === undefined
+            ? weir([...first, notFound]).upgrade(() => {})
+            : weir([...first, ...upgrade.policies]).upgrade(upgrade.listener),
+      };
     };
-    const first = [
-      track,
-      requestId,
-      ...(config.accessLog === true && logger !== undefined ? [accessLog(logger)] : []),
-    ];
-    const target = (policies: readonly Policy[], upgrade?: Route['upgrade']): Target => ({
-      handle: weir([...first, ...policies]).wrap(() => {}),
-      upgrade:
-        upgrade === undefined
-          ? weir([...first, notFound]).upgrade(() => {})
-          : weir([...first, ...upgrade.policies]).upgrade(upgrade.listener),
-    });
-    this.#routes = buildRoutes(config, this.parts, store).map((route) => ({
-      matches: route.matches,
-      ...target(route.policies, route.upgrade),
+    const tallyOf = (route: string): RouteTally =>
+      this.parts.get(`route ${route}`, {}, () => new RouteTally(route));
+    const routes = buildRoutes({ config, parts: this.parts, shared, originOf });
+    this.origins = new Map(routes.map(({ name, origin }) => [name, origin]));
+    this.#routes = routes.map(({ name, matches, policies, upgrade }) => ({
+      matches,
+      ...target(tallyOf(name), policies, upgrade),
     }));
-    this.#unknown = target([notFound]);
-    this.#ambiguous = target([ambiguous]);
-    const { metrics = false } = config;
-    this.#own = new Map(metrics === false ? [] : [[metrics, target([metricsOf(components)])]]);
-    this.#pages = config.dashboard ? [this.#page(config.dashboard, components, target)] : [];
+    this.#hosts = config.routes.some(({ match }) => match.host !== undefined);
+    // In brackets, as no route can be called.
+    const none = tallyOf('(none)');
+    this.#unknown = target(none, [notFound]);
+    this.#ambiguous = target(none, [ambiguous]);
+    // What shows the gateway is no part of what is shown.
+    const uncounted = new RouteTally('(own)');
+    const own = ([path, policy]: [string, Policy]): [string, Target] => [path, target(uncounted, [policy])];
+    this.#own = new Map(config.metrics ? [own(this.#scraped(config.metrics, components))] : []);
+    this.#pages = config.dashboard ? [own(this.#page(config.dashboard, components))] : [];
   }
 
   readonly handle = (req: IncomingMessage, res: ServerResponse): void => this.#for(req).handle(req, res);
@@ -95,11 +104,20 @@ export class Generation {
   #page(
     options: Exclude<GatewayConfig['dashboard'], false | undefined>,
     components: () => readonly Component[],
-    target: (policies: readonly Policy[]) => Target,
-  ): [string, Target] {
+  ): [string, Policy] {
     const { path = '/_weir/', auth, actions } = options;
-    const page = this.parts.get('dashboard', options, () => dashboard(components, given({ auth, actions })));
-    return [path, target([page])];
+    return [
+      path,
+      this.parts.get('dashboard', options, () => dashboard(components, given({ auth, actions }))),
+    ];
+  }
+
+  #scraped(
+    options: Exclude<GatewayConfig['metrics'], false | undefined>,
+    components: () => readonly Component[],
+  ): [string, Policy] {
+    const { path = '/metrics', process = false } = typeof options === 'string' ? { path: options } : options;
+    return [path, this.parts.get('metrics', { process }, () => metricsOf(components, process))];
   }
 
   #for(req: IncomingMessage): Target {
@@ -111,7 +129,7 @@ export class Generation {
       this.#own.get(path) ??
       this.#pages.find(([prefix]) => path.startsWith(prefix) || `${path}/` === prefix)?.[1];
     if (own !== undefined) return own;
-    const host = hostName(req.headers.host ?? '');
+    const host = this.#hosts ? hostName(req.headers.host ?? '') : '';
     const method = req.method ?? 'GET';
     return this.#routes.find(({ matches }) => matches(method, host, path)) ?? this.#unknown;
   }
@@ -123,12 +141,12 @@ export class Generation {
 }
 
 /** Made at the first scrape, when all that there is to show has been made. */
-function metricsOf(components: () => readonly Component[]): Policy {
+function metricsOf(components: () => readonly Component[], process: boolean): Policy {
   let endpoint: Policy | undefined;
   return {
     name: 'metrics',
     enter(x) {
-      endpoint ??= metricsEndpoint(collect(components));
+      endpoint ??= metricsEndpoint(collect(components, { process }));
       return endpoint.enter(x);
     },
   };

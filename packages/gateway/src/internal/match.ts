@@ -34,11 +34,15 @@ function pathMatcher(path: string): (target: string) => boolean {
   return (target) => target.startsWith(prefix) || target === itself;
 }
 
+/** Most paths: nothing encoded, and no segment that begins with a dot. */
+const plain = /^(?:\/[\w~!$&'()*+,=:@-][\w~!$&'()*+,=:@.-]*)+\/?$/;
+
 /**
  * Whether a path says plainly where it leads. One with `.` or `..` segments, encoded or not, would be matched here as one
  * thing and may be taken for another by an upstream that resolves it.
  */
 export function isPlainPath(path: string): boolean {
+  if (plain.test(path)) return true;
   if (!path.startsWith('/')) return path === '*';
   let decoded: string;
   try {
