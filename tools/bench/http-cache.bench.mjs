@@ -1,13 +1,13 @@
 // The HTTP response cache: what a hit costs the server, beside the floors of each framework and other caches. Every
 // contender is a process of its own; wrk asks for one 747-byte JSON document over 32 connections, and the CPU time of
 // the server (from /proc) is divided by the requests it answered. Needs Linux and wrk; nginx if it is there.
-import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { goal } from './harness.mjs';
+import { freePorts, listens, load, missing, pathOf, start } from './servers.mjs';
 
 const seconds = 1;
 const rounds = Number(process.env.ROUNDS ?? 9);
@@ -100,9 +100,8 @@ if (process.argv[2] === 'serve') {
 }
 
 async function main() {
-  const wrk = spawnSync('wrk', ['--version']);
-  if (wrk.error !== undefined || !existsSync('/proc/self/stat')) {
-    console.log('needs wrk and Linux: skipped');
+  if (missing().length > 0 || process.platform !== 'linux') {
+    console.log(`skipped: needs ${missing().join(', ') || 'Linux'}`);
     return;
   }
   const running = [];
@@ -110,14 +109,12 @@ async function main() {
     for (const name of Object.keys(servers)) running.push(await startNode(name));
     const nginx = await startNginx(running.find(({ name }) => name === 'node:http, hello').port);
     if (nginx !== undefined) running.push(nginx);
-    for (const each of running) load(each.port, 1);
+    for (const each of running) await ask(each);
     const samples = new Map(running.map(({ name }) => [name, []]));
     for (let round = 0; round < rounds; round += 1) {
       for (let i = 0; i < running.length; i += 1) {
-        const { name, pid, port } = running[(i + round) % running.length];
-        const before = cpu(pid);
-        const requests = load(port, seconds);
-        samples.get(name).push({ us: (cpu(pid) - before) / requests, rate: requests / seconds });
+        const each = running[(i + round) % running.length];
+        samples.get(each.name).push(await ask(each));
       }
     }
     report(samples);
@@ -127,25 +124,21 @@ async function main() {
 }
 
 async function startNode(name) {
-  const child = spawn(process.execPath, [import.meta.filename, 'serve', name], {
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-  });
+  const args = [import.meta.filename, 'serve', name];
+  const child = start(0, process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   const [port] = await once(child, 'message');
   return { name, pid: child.pid, port, stop: () => child.kill('SIGKILL') };
 }
 
 /** nginx as one process, in front of the plain Node server, which it asks once. */
 async function startNginx(originPort) {
-  const binary = ['/usr/sbin/nginx', '/usr/local/sbin/nginx'].find((path) => existsSync(path));
+  const binary = pathOf('nginx');
   if (binary === undefined) {
     console.log('  no nginx here: left out');
     return undefined;
   }
   const folder = mkdtempSync(join(tmpdir(), 'weir-nginx-'));
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
+  const [port] = await freePorts(1);
   writeFileSync(
     join(folder, 'nginx.conf'),
     `daemon off; master_process off; worker_processes 1; pid ${folder}/pid; error_log ${folder}/error.log;
@@ -161,36 +154,20 @@ async function startNginx(originPort) {
       }
     }`,
   );
-  const child = spawn(binary, ['-c', join(folder, 'nginx.conf'), '-p', folder], { stdio: 'ignore' });
+  const child = start(0, binary, ['-c', join(folder, 'nginx.conf'), '-p', folder]);
   const stop = () => {
     child.kill('SIGKILL');
     rmSync(folder, { recursive: true, force: true });
   };
-  for (let tries = 0; tries < 100; tries += 1) {
-    const answer = await fetch(`http://127.0.0.1:${port}/`).catch(() => undefined);
-    if (answer?.ok) return { name: 'nginx proxy_cache, hit', pid: child.pid, port, stop };
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  stop();
-  console.log('  nginx did not start: left out');
-  return undefined;
+  await listens(`http://127.0.0.1:${port}/`);
+  return { name: 'nginx proxy_cache, hit', pid: child.pid, port, stop };
 }
 
-/** Asks for a while. @returns the number of requests answered with 2xx */
-function load(port, duration) {
-  const { stdout } = spawnSync('wrk', ['-t1', '-c32', `-d${duration}s`, `http://127.0.0.1:${port}/`], {
-    encoding: 'utf8',
-  });
-  if (/Non-2xx|Socket errors/.test(stdout)) throw new Error(stdout);
-  return Number(/(\d+) requests in/.exec(stdout)[1]);
-}
-
-/** CPU time that a process has taken, in microseconds; the kernel counts in hundredths of a second. */
-function cpu(pid) {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    .replace(/^.*\) /, '')
-    .split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * 10_000;
+/** Asks for a while; nothing but answers with 2xx will do. */
+async function ask({ name, pid, port }) {
+  const { trouble, ...sample } = await load(pid, `http://127.0.0.1:${port}/`, { seconds, connections: 32 });
+  if (trouble !== undefined) throw new Error(`${name}: ${trouble}`);
+  return sample;
 }
 
 function report(samples) {
@@ -206,7 +183,7 @@ function report(samples) {
   for (const [name, own] of samples) {
     const us = least(name).toFixed(1);
     const most = Math.max(...own.map((each) => each.us)).toFixed(1);
-    const rate = Math.max(...own.map((each) => each.rate)).toFixed(0);
+    const rate = Math.max(...own.map((each) => each.rps)).toFixed(0);
     console.log(
       `  ${name.padEnd(width)}  ${us.padStart(6)} us  ${ratio(name, floor).toFixed(2).padStart(5)} x  (.. ${most} us, at best ${rate} /s)`,
     );

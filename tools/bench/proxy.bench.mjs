@@ -1,13 +1,12 @@
 // Reverse proxies side by side: CPU time per request, since on a shared machine throughput says more about the
 // neighbours. Every proxy is a process of its own on one core; nginx as the upstream and wrk share the other. Rounds are
 // interleaved. Needs nginx, haproxy and wrk (Debian: apt-get install nginx-light haproxy wrk) and Linux's /proc.
-import { execFile, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { goal } from './harness.mjs';
+import { freePorts, listens, load, median, missing, pathOf, residentMb, start } from './servers.mjs';
 
 const rounds = 3;
 const seconds = 2;
@@ -116,9 +115,9 @@ if (process.argv[2] === 'serve') {
 } else await main();
 
 async function main() {
-  const missing = ['nginx', 'haproxy', 'wrk'].filter((tool) => path(tool) === undefined);
-  if (missing.length > 0 || process.platform !== 'linux') {
-    console.log(`skipped: needs ${missing.join(', ') || 'Linux'}`);
+  const tools = missing('nginx', 'haproxy');
+  if (tools.length > 0 || process.platform !== 'linux') {
+    console.log(`skipped: needs ${tools.join(', ') || 'Linux'}`);
     return;
   }
   const folder = mkdtempSync(join(tmpdir(), 'weir-proxy-bench-'));
@@ -131,22 +130,23 @@ async function main() {
     writeFileSync(join(folder, 'huge'), '');
     truncateSync(join(folder, 'huge'), 1 << 30);
     children.push(
-      start(1, path('nginx'), ['-c', writeNginx(folder, 'upstream', nginxUpstream(folder, a, b))]),
+      start(1, pathOf('nginx'), ['-c', writeNginx(folder, 'upstream', nginxUpstream(folder, a, b))]),
     );
+    for (const upstream of upstreams) await listens(`${upstream}/small`);
     const running = [];
     const launch = (name, command, args, options) => {
       const child = start(0, command, args, options);
       children.push(child);
       running.push({ name, pid: child.pid, port: ports[running.length], small: [], large: [] });
     };
-    launch('nginx', path('nginx'), ['-c', writeNginx(folder, 'proxy', nginxProxy(ports[0], a, b))]);
+    launch('nginx', pathOf('nginx'), ['-c', writeNginx(folder, 'proxy', nginxProxy(ports[0], a, b))]);
     writeFileSync(join(folder, 'haproxy.cfg'), haproxy(ports[1], a, b));
-    launch('haproxy', path('haproxy'), ['-db', '-f', join(folder, 'haproxy.cfg')]);
+    launch('haproxy', pathOf('haproxy'), ['-db', '-f', join(folder, 'haproxy.cfg')]);
     for (const name of Object.keys(contenders)) {
       const args = [import.meta.filename, 'serve', name, String(ports[running.length]), ...upstreams];
       launch(name, process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     }
-    for (const each of running) await until(() => answers(each.port), `${each.name} listens`);
+    for (const { port } of running) await listens(`http://127.0.0.1:${port}/small`);
     for (const each of running) for (const size of ['small', 'large']) await measure(each, size, 1);
     for (let round = 0; round < rounds; round += 1) {
       for (const size of ['small', 'large']) {
@@ -164,34 +164,17 @@ async function main() {
   }
 }
 
-/** CPU time of one process per request, in microseconds, and what wrk saw. */
+/** What one load has cost a proxy, and what wrk saw. Trouble is told once for each. */
 async function measure({ pid, port, name }, size, forSeconds) {
-  const before = cpuSeconds(pid);
-  const { stdout } = await promisify(execFile)('taskset', [
-    '-c',
-    '1',
-    path('wrk'),
-    '-t1',
-    `-c${connections}`,
-    `-d${forSeconds}s`,
-    '--latency',
-    `http://127.0.0.1:${port}/${size}`,
-  ]);
-  const requests = Number(/(\d+) requests in/.exec(stdout)?.[1]);
-  const bad = /Non-2xx or 3xx responses: (\d+)|Socket errors.*$/m.exec(stdout);
-  if (bad !== null && !warned.has(name)) {
+  const sample = await load(pid, `http://127.0.0.1:${port}/${size}`, { seconds: forSeconds, connections });
+  if (sample.trouble !== undefined && !warned.has(name)) {
     warned.add(name);
-    console.log(`  note: ${name}: ${bad[0]}`);
+    console.log(`  note: ${name}: ${sample.trouble}`);
   }
-  return {
-    us: ((cpuSeconds(pid) - before) * 1e6) / requests,
-    rps: Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1]),
-    p99: /^\s+99%\s+(\S+)/m.exec(stdout)?.[1] ?? '?',
-  };
+  return sample;
 }
 
 function report(running) {
-  const median = (values) => values.toSorted((x, y) => x - y)[values.length >> 1];
   for (const size of ['small', 'large']) {
     const [nginx] = running;
     console.log(
@@ -245,57 +228,6 @@ async function stalledClient({ pid, port }) {
     `\n1 GB to a client that stalls: + ${stalled.toFixed(1)} MB while it did, + ${(peak - before).toFixed(1)} MB at most while it read all (${(received / 2 ** 30).toFixed(2)} GB)`,
   );
   goal('1 GB to a stalled client adds < 32 MB', `${stalled.toFixed(1)} MB`, stalled < 32);
-}
-
-function start(cpu, command, args, options = { stdio: ['ignore', 'ignore', 'inherit'] }) {
-  const child = spawn('taskset', ['-c', String(cpu), command, ...args], options);
-  child.on('exit', (code) => {
-    if (code) console.error(`${command} ended with ${code}`);
-  });
-  return child;
-}
-
-function path(tool) {
-  const { stdout, status } = spawnSync('sh', ['-c', `PATH=$PATH:/usr/sbin command -v ${tool}`]);
-  return status === 0 ? stdout.toString().trim() : undefined;
-}
-
-/** utime and stime of /proc/<pid>/stat; `getconf CLK_TCK` is 100 on every Linux that Node runs on. */
-function cpuSeconds(pid) {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / 100;
-}
-
-function residentMb(pid) {
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024;
-}
-
-async function freePorts(count) {
-  const servers = await Promise.all(
-    Array.from({ length: count }, () => {
-      const server = createServer();
-      return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)));
-    }),
-  );
-  const ports = servers.map((server) => server.address().port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
-}
-
-async function answers(port) {
-  try {
-    return (await fetch(`http://127.0.0.1:${port}/small`)).ok;
-  } catch {
-    return false;
-  }
-}
-
-async function until(holds, what) {
-  for (let i = 0; i < 200; i += 1) {
-    if (await holds()) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error(`gave up waiting until ${what}`);
 }
 
 function writeNginx(folder, name, http) {

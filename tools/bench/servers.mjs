@@ -63,13 +63,21 @@ export function residentMb(pid) {
   return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024;
 }
 
-/** Asks for some seconds; gives the server's CPU time per request in microseconds, and what wrk saw. */
-export async function load(pid, url, { seconds = 1, connections = 64, headers = [] } = {}) {
+/**
+ * Asks for some seconds; gives the server's CPU time per request in microseconds, and what wrk saw.
+ *
+ * @param options.script a file in Lua that makes the requests, and the arguments it is given
+ */
+export async function load(
+  pid,
+  url,
+  { seconds = 1, connections = 64, headers = [], script = undefined } = {},
+) {
   const before = cpuSeconds(pid);
   const { stdout } = await promisify(execFile)('taskset', [
     ...['-c', '1', pathOf('wrk'), '-t1', `-c${connections}`, `-d${seconds}s`, '--latency'],
     ...headers.flatMap((header) => ['-H', header]),
-    url,
+    ...(script === undefined ? [url] : ['-s', script[0], url, '--', ...script.slice(1)]),
   ]);
   const requests = Number(/(\d+) requests in/.exec(stdout)?.[1]);
   return {
