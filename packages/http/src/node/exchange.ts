@@ -5,7 +5,7 @@ import { slot } from '../internal/exchange.ts';
 import type { Settings } from '../internal/settings.ts';
 import type { HeaderBag } from '../internal/taps.ts';
 import { NodeBody } from './body.ts';
-import { hook, type WriteHead } from './hook.ts';
+import { hookEnd, hookHead, type WriteHead } from './hook.ts';
 import { type NodeRequest, NodeRequestExchange, type NodeResponse } from './request-exchange.ts';
 
 export type { NodeRequest, NodeResponse } from './request-exchange.ts';
@@ -25,6 +25,8 @@ export class NodeExchange<Raw = unknown> extends NodeRequestExchange<Raw> {
   preparedHeaders: ((raw: never) => HeaderBag) | undefined = undefined;
   /** What `writeHead` was before the response was hooked. */
   nativeWriteHead: WriteHead | undefined = undefined;
+  /** Whether the end of the response is told. */
+  private watching = false;
   /** Whether the body of the response goes through {@link NodeBody}. */
   intercepted = false;
   /** Told of rewritten request headers, for frameworks that keep a copy. */
@@ -67,14 +69,14 @@ export class NodeExchange<Raw = unknown> extends NodeRequestExchange<Raw> {
     this.res.setHeader(name, value);
     this.policyHeaders ??= [];
     this.policyHeaders.push(name, value);
-    if (this.restores) this.watch();
+    if (this.restores) hookHead(this);
   }
 
   appendHeader(name: string, value: string): void {
     if (this.res.headersSent) return;
     this.appended ??= [];
     this.appended.push(name, value);
-    this.watch();
+    hookHead(this);
   }
 
   /** The response's headers as they stand. */
@@ -87,7 +89,10 @@ export class NodeExchange<Raw = unknown> extends NodeRequestExchange<Raw> {
 
   /** Hooks into the response: once per exchange, however many policies and mounts. */
   watch(): void {
-    if (this.nativeWriteHead === undefined) hook(this);
+    if (this.watching) return;
+    this.watching = true;
+    hookHead(this);
+    hookEnd(this);
   }
 
   /** The response is closed: finished, or cut from one side. */

@@ -10,12 +10,17 @@ interface Hooked {
   writeHead: WriteHead;
 }
 
-/** Makes the response tell its exchange of the head and of the end. */
-export function hook(x: NodeExchange): void {
+/** Makes the response tell its exchange of the head, once. */
+export function hookHead(x: NodeExchange): void {
+  if (x.nativeWriteHead !== undefined) return;
   const res = x.res as unknown as Hooked;
   x.nativeWriteHead = res.writeHead;
   res[slot] = x;
   res.writeHead = writeHead;
+}
+
+/** Makes the response, hooked before, tell its exchange of the end. */
+export function hookEnd(x: NodeExchange): void {
   x.res.on('close', closed);
 }
 
