@@ -11,14 +11,15 @@ const notice = byId('notice');
 const history = new Map();
 const keyOf = ({ kind, name }) => `${kind}-${name}`;
 
-/** What is counted for the line and the headline of a kind: a counter, and which of its labels. */
+/** What is counted for the line and the headline of a kind: a counter or several, and which of its labels. */
 const counters = {
   limiter: ['weir_rate_limit_decisions_total', { 'a second': {}, refused: { outcome: 'refused' } }],
   pool: ['weir_load_balancer_requests_total', { 'a second': {}, failed: { outcome: 'failure' } }],
   breaker: ['weir_circuit_breaker_calls_total', { 'a second': {}, failed: { result: 'failure' } }],
   breakers: ['weir_circuit_breaker_calls_total', { 'a second': {}, failed: { result: 'failure' } }],
   cache: [
-    'weir_cache_requests_total',
+    // Of values, and of responses.
+    ['weir_cache_requests_total', 'weir_cache_http_requests_total'],
     { 'a second': {}, hits: { result: 'hit' }, missed: { result: 'miss' } },
   ],
   proxy: ['weir_proxy_requests_total', { 'a second': {}, failed: { result: 'failed' } }],
@@ -29,9 +30,9 @@ const counters = {
   redis: ['weir_redis_commands_total', { 'a second': {}, failed: { outcome: 'failed' } }],
 };
 
-const total = (samples, name, labels) =>
+const total = (samples, names, labels) =>
   samples
-    .filter((sample) => sample.name === name)
+    .filter((sample) => [names].flat().includes(sample.name))
     .filter((sample) => Object.entries(labels).every(([label, value]) => sample.labels[label] === value))
     .reduce((sum, sample) => sum + sample.value, 0);
 
@@ -41,9 +42,9 @@ function remember(frame) {
   for (const component of frame.components) {
     const key = keyOf(component);
     present.add(key);
-    const [name, parts = {}] = counters[component.kind] ?? [];
+    const [names, parts = {}] = counters[component.kind] ?? [];
     const totals = Object.fromEntries(
-      Object.entries(parts).map(([part, labels]) => [part, total(component.samples, name, labels)]),
+      Object.entries(parts).map(([part, labels]) => [part, total(component.samples, names, labels)]),
     );
     const past = history.get(key) ?? [];
     const before = past.at(-1);
@@ -65,12 +66,8 @@ function draw(frame) {
   );
   const count = (level) => worst.filter((component) => component.level === level).length;
   const red = worst.filter(({ level }) => level === 'bad').map(({ kind, name }) => `${kind} ${name}`);
-  write(
-    byId('summary'),
-    red.length > 0
-      ? `${red.length} red: ${red.join(', ')}`
-      : `All green${count('warn') > 0 ? `, ${count('warn')} amber` : ''}`,
-  );
+  const amber = count('warn') === 0 ? 'All green' : `${count('warn')} amber, the rest green`;
+  write(byId('summary'), red.length > 0 ? `${red.length} red: ${red.join(', ')}` : amber);
   document.title = red.length > 0 ? `(${red.length}) Weir` : 'Weir';
   write(byId('clock'), new Date(frame.at).toLocaleTimeString());
   reconcile(byId('tiles'), worst, keyOf, makeTile, (tile, component) =>

@@ -49,9 +49,10 @@ function service() {
       },
     },
   );
+  const pages = component('cache', 'pages', { entries: 12, hitRate: 0.93 });
   const others: Component[] = [
     component('limiter', '<img src=x onerror=alert(1)>', { maxKeys: 8192 }),
-    component('cache', 'pages', { entries: 12, hitRate: 0.93 }),
+    pages,
     component('topology', 'shards', {
       algorithm: 'ring',
       shares: [
@@ -61,7 +62,7 @@ function service() {
     }),
     component('something of yours', 'x', { nested: { a: 1, b: null } }),
   ];
-  return { pool, breaker, done, components: [pool, breaker, ...others] };
+  return { pool, breaker, pages, done, components: [pool, breaker, ...others] };
 }
 
 describe.skipIf(executablePath === undefined)('in a real browser', () => {
@@ -115,6 +116,28 @@ describe.skipIf(executablePath === undefined)('in a real browser', () => {
     // A name is text, whatever it looks like.
     expect(await page.locator('img').count()).toBe(0);
     expect(trouble).toEqual([]);
+  });
+
+  test('what needs a look, and is not down, is amber', async () => {
+    await using opened = await open();
+    const { page, pool } = opened;
+    const [first, second] = pool.state.upstreams as { state: string }[];
+    pool.state = { ...pool.state, upstreams: [first!, { ...second!, state: 'draining' }] };
+    await page.locator('.tile.warn', { hasText: '1 draining' }).waitFor({ timeout: 10_000 });
+    expect(await page.locator('#summary').textContent()).toBe('1 amber, the rest green');
+  });
+
+  test('a cache of responses tells what it serves', async () => {
+    await using opened = await open();
+    const { page, pages } = opened;
+    let hits = 0;
+    // More at each look.
+    Object.defineProperty(pages, 'samples', {
+      get: () => [counter('weir_cache_http_requests_total', (hits += 100), { result: 'hit' })],
+    });
+    await tile(page, 'pages')
+      .locator('.headline', { hasText: /^[1-9].* hits · 0 missed$/ })
+      .waitFor({ timeout: 10_000 });
   });
 
   test('a tile turns red when an upstream dies, comes first, says why, and turns green again', async () => {
