@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import FastifyStore from '@fastify/rate-limit/store/RedisStore.js';
 import { Redis } from 'ioredis';
 import { RedisStore as RateLimitRedis } from 'rate-limit-redis';
 import { RateLimiterRedis } from 'rate-limiter-flexible';
@@ -95,6 +96,7 @@ async function limits() {
   const other = connect();
   const simple = new RateLimitRedis({ sendCommand: (...args) => other.call(...args) });
   simple.init({ windowMs: 60_000 });
+  const fastify = new FastifyStore(false, false, connect());
   const key = (i) => KEYS[(i * 7919) % KEYS.length];
   const contenders = {
     'bare EVALSHA': (i) => bareClient.evalsha(sha, 1, `bare:${key(i)}`, '1', '1000000', '1000'),
@@ -103,6 +105,11 @@ async function limits() {
     'weir leased': (i) => leased.check(key(i)),
     'rate-limiter-flexible': (i) => flexible.consume(key(i)),
     'rate-limit-redis': (i) => simple.increment(key(i)),
+    // As its plugin asks: with a callback, which becomes a promise there too.
+    '@fastify/rate-limit RedisStore': (i) =>
+      new Promise((resolve, reject) => {
+        fastify.incr(key(i), (error, result) => (error ? reject(error) : resolve(result)), 60_000, 1e9);
+      }),
   };
   // Rounds of equal and not too short time: what counts is a service that has been running for a while.
   const ops = (name) => (name === 'weir leased' ? 400_000 : 20_000);
