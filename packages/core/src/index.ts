@@ -12,6 +12,7 @@ export {
 export { Deadline, Deadlines } from './deadlines.ts';
 export { type Channel, channel } from './diagnostics.ts';
 export { type Duration, duration } from './duration.ts';
+export { Durations } from './durations.ts';
 export { BodyConsumedError, InvalidOptionError, WeirError } from './errors.ts';
 export type { Exchange } from './exchange.ts';
 export { createKey, type Key } from './key.ts';

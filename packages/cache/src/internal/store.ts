@@ -1,7 +1,6 @@
-import { type Channel, type Clock, channel, duration } from '@weir/core';
+import { type Channel, type Clock, channel, Durations, duration } from '@weir/core';
 import type { LoadOptions, SetOptions } from '../cache-options.ts';
 import type { Invalidation } from '../invalidation.ts';
-import { Durations } from './durations.ts';
 import { type Scope, tagsIn } from './identity.ts';
 import { InFlight } from './in-flight.ts';
 import { type Flight, Load, type Plan } from './load.ts';

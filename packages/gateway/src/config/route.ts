@@ -22,6 +22,12 @@ const cors = z.strictObject({
   maxAge: duration.optional(),
 });
 
+const fixedAnswer = z.strictObject({
+  status: z.number().int().min(200).max(599),
+  headers: z.record(fieldName, z.string()).optional(),
+  body: z.string().optional(),
+});
+
 export const route = z
   .strictObject({
     /** Shown in metrics and logs. @default 'route-<n>' */
@@ -36,13 +42,7 @@ export const route = z
     }),
     upstream: z.string().optional(),
     /** A fixed answer instead of an upstream. */
-    respond: z
-      .strictObject({
-        status: z.number().int().min(200).max(599),
-        headers: z.record(fieldName, z.string()).optional(),
-        body: z.string().optional(),
-      })
-      .optional(),
+    respond: fixedAnswer.optional(),
     /** One of `auth` by name, or false. */
     auth: z.union([z.string(), z.literal(false)]).optional(),
     /** All of these must be among the caller's. */
@@ -85,13 +85,7 @@ export const route = z
     maxBody: z.number().int().min(0).optional(),
     websocket: z.boolean().optional(),
     /** What is answered in place of a 502, 503 or 504. */
-    fallback: z
-      .strictObject({
-        status: z.number().int().min(200).max(599),
-        headers: z.record(fieldName, z.string()).optional(),
-        body: z.string().optional(),
-      })
-      .optional(),
+    fallback: fixedAnswer.optional(),
   })
   .refine((value) => (value.upstream === undefined) !== (value.respond === undefined), {
     message: 'must have either upstream or respond',

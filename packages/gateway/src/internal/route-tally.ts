@@ -1,7 +1,13 @@
-import type { Component, Json, Leave, Outcome, Policy, Sample } from '@weir/core';
+import {
+  type Component,
+  Durations,
+  type Json,
+  type Leave,
+  type Outcome,
+  type Policy,
+  type Sample,
+} from '@weir/core';
 
-/** Upper bounds of the buckets, in seconds. */
-const bounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const;
 const statuses = ['1xx', '2xx', '3xx', '4xx', '5xx'] as const;
 
 /** What becomes of the requests of a route, as clients see it. Plain counters, read at scrape. */
@@ -10,8 +16,7 @@ export class RouteTally implements Component {
   readonly name: string;
   readonly #outcomes: { [kind in Outcome['kind']]: number } = { ok: 0, error: 0, rejected: 0, aborted: 0 };
   readonly #statuses: number[] = statuses.map(() => 0);
-  readonly #heads: number[] = new Array(bounds.length + 1).fill(0);
-  #headSeconds = 0;
+  readonly #heads: Durations = new Durations();
   #inFlight = 0;
 
   constructor(name: string) {
@@ -66,15 +71,11 @@ export class RouteTally implements Component {
         labels,
         value: this.#inFlight,
       },
-      {
-        name: 'weir_gateway_head_seconds',
-        help: 'Time from a request to the head of its response.',
-        type: 'histogram',
+      this.#heads.sample(
+        'weir_gateway_head_seconds',
+        'Time from a request to the head of its response.',
         labels,
-        bounds,
-        counts: this.#heads.slice(),
-        sum: this.#headSeconds,
-      },
+      ),
     ];
   }
 
@@ -84,10 +85,6 @@ export class RouteTally implements Component {
     if (status === 0) return;
     const byClass = Math.min(Math.floor(status / 100), statuses.length) - 1;
     this.#statuses[byClass] = (this.#statuses[byClass] as number) + 1;
-    const seconds = headMs / 1000;
-    let i = 0;
-    while (i < bounds.length && seconds > (bounds[i] as number)) i += 1;
-    this.#heads[i] = (this.#heads[i] as number) + 1;
-    this.#headSeconds += seconds;
+    this.#heads.observe(headMs);
   }
 }

@@ -96,7 +96,7 @@ export class Forwarding implements TryOwner {
   answered(attempt: Try, fields: ParsedFields): void {
     const { settings, tally, clock } = this.#forwarder;
     const { status } = attempt;
-    tally.head(attempt.headMs);
+    tally.heads.observe(attempt.headMs);
     const askedMs = status >= 400 ? retryAfterMs(fields, () => clock.epoch()) : 0;
     attempt.report(askedMs);
     this.#ran(attempt);
@@ -115,7 +115,7 @@ export class Forwarding implements TryOwner {
 
   upgraded(attempt: Try, fields: ParsedFields, socket: Duplex): void {
     const { tally } = this.#forwarder;
-    tally.head(attempt.headMs);
+    tally.heads.observe(attempt.headMs);
     attempt.report(0);
     this.#ran(attempt);
     const protocol = String(fields.upgrade ?? '');

@@ -1,8 +1,5 @@
-import type { Json, Sample } from '@weir/core';
+import { Durations, type Json, type Sample } from '@weir/core';
 import type { FailureType } from './failure.ts';
-
-/** Upper bounds of the buckets, in seconds. */
-const bounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const;
 
 /** What became of a request. */
 export type Result = 'answered' | 'failed' | 'refused' | 'aborted';
@@ -20,19 +17,11 @@ export class Tally {
   hedgesWon = 0;
   overBudget = 0;
   readonly failures: { [type in FailureType]?: number } = {};
-  readonly #heads: number[] = new Array(bounds.length + 1).fill(0);
-  #headSeconds = 0;
+  /** From a try to the head of its response. */
+  readonly heads: Durations = new Durations();
 
   fail(type: FailureType): void {
     this.failures[type] = (this.failures[type] ?? 0) + 1;
-  }
-
-  head(ms: number): void {
-    const seconds = ms / 1000;
-    let i = 0;
-    while (i < bounds.length && seconds > (bounds[i] as number)) i += 1;
-    this.#heads[i] = (this.#heads[i] as number) + 1;
-    this.#headSeconds += seconds;
   }
 
   snapshot(): { readonly [name: string]: Json } {
@@ -81,15 +70,9 @@ export class Tally {
         labels: { proxy },
         value: this.inFlight,
       },
-      {
-        name: 'weir_proxy_upstream_head_seconds',
-        help: 'Time from a try to the head of its response.',
-        type: 'histogram',
-        labels: { proxy },
-        bounds,
-        counts: this.#heads.slice(),
-        sum: this.#headSeconds,
-      },
+      this.heads.sample('weir_proxy_upstream_head_seconds', 'Time from a try to the head of its response.', {
+        proxy,
+      }),
     ];
   }
 }
