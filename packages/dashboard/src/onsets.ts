@@ -7,7 +7,7 @@ interface Trouble {
   readonly level: Level;
   readonly since: number;
   /** When it was last seen, of what is told again and again for as long as it lasts. */
-  readonly seen: number;
+  seen: number;
 }
 
 /** What comes again within so long is the same spell, ms. */
@@ -28,7 +28,7 @@ const family = (kind: string): string => (kind === 'breakers' || kind === 'redis
 
 /**
  * Since when something is wrong, whether or not anybody looks: kept from events, so that a page that is opened when it has
- * gone on for an hour says so. Costs nothing while all is well.
+ * gone on for an hour says so. Costs nothing while all is well, and each refusal of a limiter a look-up.
  */
 export class Onsets {
   readonly #clock: Clock;
@@ -107,8 +107,14 @@ export class Onsets {
 
   /** What has no end of its own: it ends when it is not heard of for a while. */
   #again(id: string, part: string, level: Level): void {
-    const before = this.#troubles.get(id)?.get(part);
-    if (before !== undefined && this.#clock.epoch() - before.seen > oneSpell) this.#end(id, part);
+    const trouble = this.#troubles.get(id)?.get(part);
+    const at = this.#clock.epoch();
+    // Told of at each refusal: nothing is made anew while it goes on.
+    if (trouble !== undefined && at - trouble.seen <= oneSpell) {
+      trouble.seen = at;
+      return;
+    }
+    this.#end(id, part);
     this.#begin(id, part, level);
   }
 
